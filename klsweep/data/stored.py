@@ -1,0 +1,120 @@
+"""Array files of the user: found, identified by content, and opened without ever running code from them."""
+
+import difflib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from klsweep.data import sources
+from klsweep.errors import DataError, Problem
+
+FINGERPRINT_DIGITS = 16  # 64 bits: two of a million files share them with a chance of 3e-8
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def find_file(path: str, data_dir: Path | None) -> Path:
+    """The file itself, or taken against the current folder, then the data folders; absolute."""
+    if not path:
+        raise DataError([Problem("dataset.path", "no path given", fix="write path: FILE")])
+    given = Path(path).expanduser()
+    options = [(root / given).absolute() for root in (Path.cwd(), *sources.user_folders(data_dir))]
+    found = next((option for option in options if option.is_file()), None)
+    if found:
+        return found
+    raise DataError([_not_found(path, list(dict.fromkeys(options)))])
+
+
+def fingerprint(file: Path) -> str:
+    """The first 16 hex digits of the SHA-256 of the file's content."""
+    return sources.sha256(file)[:FINGERPRINT_DIGITS]
+
+
+def check_fingerprint(file: Path, expected: str) -> None:
+    """`DataError` if the file's content is not what the spec or an earlier run had."""
+    if expected and not (found := sources.sha256(file)).startswith(expected):
+        raise DataError(
+            [
+                Problem(
+                    "dataset.fingerprint",
+                    f"{file} has the content {found[: len(expected)]}",
+                    f"the spec says {expected}",
+                    "give the file that was meant, or leave fingerprint out to study the new content",
+                )
+            ]
+        )
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[NpzFile | NDArray[Any]]:
+    """The file as numpy opens it; its errors, and those of reading from it, become `DataError`."""
+    try:
+        with file.open("rb") as handle:  # by name, numpy leaves a damaged archive open
+            yield np.load(handle, allow_pickle=False)
+    except UNREADABLE as error:
+        raise DataError([_unreadable(file, error)]) from error
+
+
+def pick(archive: NpzFile, key: str | None, *, file: Path, field: str) -> NDArray[Any]:
+    """One array of an archive by its key, or the only one; `field` is the setting that names the key."""
+    keys = list(archive.files)
+    if key is None and len(keys) == 1:
+        key = keys[0]
+    if key not in keys:
+        near = difflib.get_close_matches(key or "", keys, n=1)
+        raise DataError(
+            [
+                Problem(
+                    f"dataset.{field}",
+                    f"no array {key!r} in {file}" if key else f"{file} has {len(keys)} arrays",
+                    f"one of {', '.join(_with_shape(archive, each) for each in keys) or 'none'}",
+                    f"did you mean {near[0]!r}?" if near else f"write {field}: NAME",
+                )
+            ]
+        )
+    return np.asarray(archive[key])
+
+
+def _with_shape(archive: NpzFile, key: str) -> str:
+    try:
+        array = archive[key]
+    except UNREADABLE:
+        return f"{key} (unreadable)"
+    return f"{key} {list(array.shape)} {array.dtype}"
+
+
+def _unreadable(file: Path, error: Exception) -> Problem:
+    if "Object arrays" in str(error):
+        return Problem(
+            str(file),
+            "holds Python objects, not numbers",
+            "arrays of numbers: reading objects would run code from the file",
+            "save it again by numpy.savez(path, x=numpy.asarray(x, dtype='float32'))",
+        )
+    # numpy takes whatever has not its own first bytes for a pickle, which it was told not to read
+    found = "not a file of numpy" if "pickled" in str(error) else f"cannot be read: {error}"
+    return Problem(str(file), found, "a file written by numpy.save or numpy.savez", "save it again")
+
+
+def _not_found(path: str, options: list[Path]) -> Problem:
+    folders = list(dict.fromkeys(option.parent for option in options))
+    names = [
+        each.name for folder in folders if folder.is_dir() for each in folder.iterdir() if each.is_file()
+    ]
+    near = difflib.get_close_matches(Path(path).name, names, n=1)
+    arrays = sorted(name for name in names if name.endswith((".npz", ".npy")))[:8]
+    return Problem(
+        "dataset.path",
+        f"no file {path!r}",
+        f"looked in {', '.join(str(folder) for folder in folders)}"
+        + (f", which has {', '.join(arrays)}" if arrays else ""),
+        f"did you mean {near[0]!r}?"
+        if near
+        else f"give an absolute path, or --data-dir or {sources.VARIABLE}",
+    )

@@ -1,0 +1,1 @@
+"""Running a sweep: plan the fleets, skip what is done, hand out the rest, supervise, retry."""

@@ -1,0 +1,84 @@
+"""Which jobs train together. Decided by the whole sweep, never by what is left of it."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from klsweep.result import job_digest
+from klsweep.spec.job import Job
+
+FREE = frozenset({"beta_norm", "beta", "weight", "reduction", "schedule", "seed"})
+"""Fields in which the members of a fleet may differ: none of them changes the shape of a tensor."""
+
+LARGEST = {"cpu": 16, "cuda": 256}
+"""Members of a fleet at most. On 2 CPU cores, a dense fleet gains little beyond nine members, and a sweep of
+moderate size is left with fleets for every worker; a GPU needs many members to be filled."""
+
+
+@dataclass(frozen=True)
+class FleetPlan:
+    """Jobs to be trained as one fleet, in the order of the sweep."""
+
+    jobs: tuple[Job, ...]
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hex digits that depend on the members and their order."""
+        return job_digest({"fleet": [job.id for job in self.jobs]})
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The members' ids."""
+        return tuple(job.id for job in self.jobs)
+
+    def halves(self) -> "tuple[FleetPlan, FleetPlan]":
+        """Two fleets of half the members each, to find the one that a fleet dies of."""
+        middle = len(self.jobs) // 2
+        return FleetPlan(self.jobs[:middle]), FleetPlan(self.jobs[middle:])
+
+
+def shape_key(identity: Mapping[str, Any]) -> str:
+    """What two jobs must have in common to be trained as one: all of their identity but `FREE`."""
+    return json.dumps({name: value for name, value in identity.items() if name not in FREE}, sort_keys=True)
+
+
+def fleets(jobs: Iterable[Job], device: str) -> tuple[FleetPlan, ...]:
+    """All fleets of a sweep: jobs of one shape, in equal parts of at most `LARGEST` members.
+
+    Models whose stacking costs more than it saves on the CPU train there one at a time.
+    """
+    kind = device.partition(":")[0]
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(shape_key(job.identity), []).append(job)
+    planned = []
+    for group in groups.values():
+        largest = LARGEST[kind] if kind != "cpu" or group[0].model.stacks_on_cpu else 1
+        planned += [FleetPlan(tuple(part)) for part in _equal_parts(group, largest)]
+    return tuple(planned)
+
+
+def unfinished(
+    planned: Iterable[FleetPlan], done: Collection[str], trained_in: Mapping[str, str]
+) -> tuple[FleetPlan, ...]:
+    """The fleets to train, given the finished job ids and the fleet in which each was trained.
+
+    A fleet that lost only some members' results is trained again whole, so that they come out of the same fleet
+    to the bit. Where the finished members come from another fleet (the spec has changed), only the rest trains.
+    """
+    todo = []
+    for fleet in planned:
+        missing = tuple(job for job in fleet.jobs if job.id not in done)
+        if not missing:
+            continue
+        torn = any(trained_in.get(job_id) == fleet.id for job_id in fleet.job_ids)
+        todo.append(fleet if torn else FleetPlan(missing))
+    return tuple(todo)
+
+
+def _equal_parts(group: Sequence[Job], largest: int) -> Iterable[Sequence[Job]]:
+    parts = -(-len(group) // largest)
+    edges = [len(group) * part // parts for part in range(parts + 1)]
+    return [group[low:high] for low, high in zip(edges, edges[1:], strict=False)]

@@ -1,0 +1,195 @@
+"""One run of a sweep: check, plan, hand out fleets, and say truthfully how it ended."""
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Literal
+
+from joblib import Parallel, delayed
+
+import klsweep
+from klsweep.result import Scalar, Status
+from klsweep.run.devices import Hands, choose_devices, choose_hands
+from klsweep.run.events import Began, EpochDone, JobDone, Listener, Said
+from klsweep.run.fleets import FleetPlan
+from klsweep.run.plan import AGAIN, Plan, plan
+from klsweep.run.stop import Stop, on_signals
+from klsweep.run.supervise import Crew, attend
+from klsweep.run.task import Committed, Task, Trained, Work, train_fleet
+from klsweep.spec import Sweep
+from klsweep.store import Store
+
+Backend = Literal["local", "inline"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run; nothing of it changes a result."""
+
+    results: Path = Path("results")
+    data_dir: Path | None = None
+    device: str = "auto"
+    workers: int | None = None
+    backend: Backend = "local"
+    retry_failed: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended. `statuses` counts every finished job of the sweep, those of earlier runs too."""
+
+    sweep: str
+    path: Path
+    jobs: int
+    trained: int  # results that this run added
+    statuses: Mapping[Status, int]
+    seconds: float
+    signal: int | None = None  # by which the run was interrupted
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """Jobs without a result."""
+        return self.jobs - sum(self.statuses.values())
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is done; 1: some jobs failed or diverged; 128 + signal: interrupted."""
+        if self.signal is not None:
+            return 128 + self.signal
+        return 1 if any(count for status, count in self.statuses.items() if status is not Status.OK) else 0
+
+
+def run(
+    sweep: Sweep, options: Options, listen: Listener = lambda _event: None, *, work: Work = train_fleet
+) -> Summary:
+    """Train what `sweep` has not finished under `options.results`. Raises `KlsweepError` before any training.
+
+    `work` is what a child does with a fleet; it must be a function that a new process can import.
+    """
+    started = time.monotonic()
+    devices = choose_devices(options.device)
+    store = Store.open(options.results, sweep.name)
+    with store.held():
+        planned, notes = _prepare(sweep, store, options, devices[0])
+        for note in notes:
+            listen(Said(note))
+        hands = choose_hands(devices, options.workers, len(planned.fleets))
+        todo = _limited(planned.todo, options.limit)
+        jobs = sum(len(fleet.jobs) for fleet in todo)
+        listen(
+            Began(jobs, len(todo), len(planned.done), len(hands.devices), hands.threads, ",".join(devices))
+        )
+        stop = Stop()
+        tasks = [_task(fleet, planned, options, hands) for fleet in todo]
+        dispatch = _in_this_process if options.backend == "inline" else _in_children
+        with on_signals(stop, lambda text: listen(Said(text))):
+            dispatch(tasks, Crew(work, listen, stop, _slots(hands), {job.id: sweep.facts_of(job) for job in sweep.jobs}))
+        return _summary(sweep, planned, time.monotonic() - started, (stop.signal, notes))
+
+
+def _prepare(sweep: Sweep, store: Store, options: Options, device: str) -> tuple[Plan, tuple[str, ...]]:
+    """Tidy the store, keep the spec, plan; and what a person should know of all that."""
+    store.sweep_temporaries()
+    damaged = store.set_aside_damaged()
+    if options.retry_failed:
+        for record in store.refreshed().records():
+            if record.status in AGAIN and record.job_id in {job.id for job in sweep.jobs}:
+                store.withdraw(record.job_id)
+    planned = plan(sweep, options.results, device=device)
+    store.write_spec(sweep.text)
+    store.write_plan({fleet.id: fleet.job_ids for fleet in planned.fleets})
+    orphaned = (
+        (f"{len(planned.orphans)} results belong to no job of this spec and stay: {_some(planned.orphans)}",)
+        if planned.orphans
+        else ()
+    )
+    return planned, (*sweep.notes, *damaged, *orphaned)
+
+
+def _in_children(tasks: list[Task], crew: Crew) -> None:
+    """Threads that each supervise one child at a time; joblib hands them the fleets."""
+    if not tasks:
+        return
+    supervisors = Parallel(
+        n_jobs=crew.slots.qsize(), backend="threading", batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered"
+    )
+    try:
+        for _ in supervisors(delayed(attend)(task, crew) for task in tasks):
+            pass
+    except BaseException:
+        crew.stop.asked.set()
+        crew.stop.at_once.set()
+        raise
+
+
+def _in_this_process(tasks: list[Task], crew: Crew) -> None:
+    """One fleet after another, here: slower to start, and an exception comes out naked."""
+
+    def said(message: Trained | Committed, fleet: FleetPlan) -> None:
+        match message:
+            case Trained(epoch, epochs):
+                crew.listen(EpochDone(fleet.id, epoch, epochs))
+            case Committed(job_id, status, error):
+                crew.listen(JobDone(job_id, status, error))
+
+    for task in tasks:
+        task.directory.mkdir(parents=True, exist_ok=True)
+        crew.work(task, lambda message, fleet=task.fleet: said(message, fleet), crew.stop.asked.is_set)  # type: ignore[misc]
+        Store(task.store).clear_fleet(task.fleet.id)
+
+
+def _task(fleet: FleetPlan, planned: Plan, options: Options, hands: Hands) -> Task:
+    provenance: dict[str, Scalar] = {"klsweep": klsweep.__version__, "host": platform.node()}
+    return Task(
+        fleet=fleet,
+        store=planned.store.path,
+        data_dir=options.data_dir,
+        device=hands.devices[0],
+        threads=hands.threads,
+        provenance=provenance,
+    )
+
+
+def _slots(hands: Hands) -> "SimpleQueue[str]":
+    slots: SimpleQueue[str] = SimpleQueue()
+    for device in hands.devices:
+        slots.put(device)
+    return slots
+
+
+def _limited(fleets: tuple[FleetPlan, ...], limit: int | None) -> tuple[FleetPlan, ...]:
+    """The first fleets, whole, until they hold `limit` jobs."""
+    taken: list[FleetPlan] = []
+    for fleet in fleets:
+        if limit is not None and sum(len(one.jobs) for one in taken) >= limit:
+            break
+        taken.append(fleet)
+    return tuple(taken)
+
+
+def _summary(
+    sweep: Sweep, planned: Plan, seconds: float, ending: tuple[int | None, tuple[str, ...]]
+) -> Summary:
+    asked = {job.id for job in sweep.jobs}
+    records = [record for record in planned.store.refreshed().records() if record.job_id in asked]
+    return Summary(
+        sweep=sweep.name,
+        path=planned.store.path,
+        jobs=len(sweep.jobs),
+        trained=len(records) - len(planned.done),
+        statuses=Counter(record.status for record in records),
+        seconds=seconds,
+        signal=ending[0],
+        notes=ending[1],
+    )
+
+
+def _some(names: tuple[str, ...], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,44 @@
+"""The batches of one epoch, drawn from the streams of each seed and handed to every member of that seed."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from klsweep.train import streams
+from klsweep.train.fleet import Fleet
+
+
+def epoch_batches(fleet: Fleet, train: Tensor, epoch: int, *, dynamic: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """(x [member, batch, *input_shape], noise [member, batch, latent]) of `epoch`, counted from 0.
+
+    Every datum of `train` [n, *input_shape] comes once; the last batch may be smaller. With `dynamic`, the data
+    are probabilities and each x is drawn from them.
+    """
+    size = len(train)
+    order = torch.stack(
+        [torch.randperm(size, generator=streams.generator(seed, "order", epoch)) for seed in fleet.seeds]
+    ).to(fleet.device)
+    noise = noise_for(fleet, size, "noise", epoch)
+    coins = [streams.generator(seed, "binarize", epoch) for seed in fleet.seeds]
+    for low in range(0, size, fleet.batch_size):
+        span = slice(low, low + fleet.batch_size)
+        own_noise = noise[fleet.member_seed, span]
+        if dynamic:
+            yield _tossed(train[order[:, span]], coins)[fleet.member_seed], own_noise
+        else:
+            yield train[order[fleet.member_seed, span]], own_noise
+
+
+def noise_for(fleet: Fleet, size: int, purpose: streams.Purpose, epoch: int = 0) -> Tensor:
+    """Standard normal noise [seed, size, latent] on the fleet's device."""
+    shape = (size, fleet.lead.latent_dim)
+    drawn = [torch.randn(shape, generator=streams.generator(seed, purpose, epoch)) for seed in fleet.seeds]
+    return torch.stack(drawn).to(fleet.device)
+
+
+def _tossed(probabilities: Tensor, coins: list[torch.Generator]) -> Tensor:
+    """x ~ Bernoulli(probabilities) [seed, batch, *input_shape], each seed by its own generator."""
+    shape = probabilities.shape[1:]
+    uniform = torch.stack([torch.rand(shape, generator=coin) for coin in coins]).to(probabilities.device)
+    return (uniform < probabilities).to(probabilities.dtype)

@@ -1,0 +1,131 @@
+"""From what a fleet measured to one result per member: rows, curves, arrays, weights."""
+
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import klsweep
+from klsweep.result import Result, Scalar, Status
+from klsweep.spec.row import settings_row
+from klsweep.train.evaluate import Measures
+from klsweep.train.fleet import Fleet
+
+MEASURED = (
+    "train_loss",
+    "train_distortion_nats",
+    "train_rate_nats",
+    "valid_loss",
+    "valid_distortion_nats",
+    "valid_rate_nats",
+)
+"""The rows of one epoch's array in a curve, [measured, member]."""
+
+ACTIVE_VARIANCE = 0.01  # Var_x(E_q[z]) above which a unit is active (Burda et al. 2016, section 4.1)
+ACTIVE_NATS = 0.01  # mean rate above which a unit counts in active_units_kl
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Everything known of a fleet at its end, all members together."""
+
+    curve: Sequence[NDArray[np.float64]]  # one [measured, member] per epoch
+    tested: Measures
+    weights: Mapping[str, NDArray[Any]]  # [member, ...] by name
+    seconds: float  # of training, all members
+
+
+def diverged_at(curve: Sequence[NDArray[np.float64]], members: int) -> list[int | None]:
+    """For each member the first epoch, counted from 1, whose training is not finite; None where all are."""
+    found: list[int | None] = [None] * members
+    for epoch, measured in enumerate(curve, start=1):
+        for member in np.flatnonzero(~np.isfinite(measured[:3]).all(axis=0)):
+            found[member] = found[member] or epoch
+    return found
+
+
+def results(fleet: Fleet, trained: Trained) -> list[Result]:
+    """One result per member, in the order of the fleet's jobs."""
+    stopped = diverged_at(trained.curve, len(fleet.jobs))
+    return [_result(fleet, trained, member, stopped[member]) for member in range(len(fleet.jobs))]
+
+
+def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) -> Result:
+    job = fleet.jobs[member]
+    measured = _metrics(trained.tested, member, fleet.input_dim)
+    sound = stopped is None and math.isfinite(measured["elbo_nats"] or 0.0)
+    row = {**settings_row(job, input_dim=fleet.input_dim, train_size=fleet.train_size), **measured, "train_seconds": trained.seconds / len(fleet.jobs)}
+    curve = _curve(fleet, trained.curve, member)
+    if sound:
+        return Result(
+            job_id=job.id,
+            job=job.identity,
+            status=Status.OK,
+            row={"job_id": job.id, "status": Status.OK.value, **row},
+            curve=curve,
+            arrays=_arrays(trained.tested, member),
+            weights={name: values[member] for name, values in trained.weights.items()},
+            provenance=_provenance(fleet),
+        )
+    when = f"in epoch {stopped} of {fleet.epochs}" if stopped else "on the held-out data"
+    return Result(
+        job_id=job.id,
+        job=job.identity,
+        status=Status.DIVERGED,
+        row={"job_id": job.id, "status": Status.DIVERGED.value, **row, **dict.fromkeys(measured)},
+        curve=curve[:stopped],
+        error=f"the loss became infinite or NaN {when}: try a smaller train.lr or weight, or train.clip",
+        provenance=_provenance(fleet),
+    )
+
+
+def _metrics(tested: Measures, member: int, input_dim: int) -> dict[str, float | None]:
+    distortion, rate = float(tested.distortion_nats[member]), float(tested.rate_nats[member])
+    return {
+        "distortion_nats": distortion,
+        "rate_nats": rate,
+        "elbo_nats": -(distortion + rate),
+        "recon_sse": float(tested.recon_sse[member]),
+        "recon_mse": float(tested.recon_sse[member]) / input_dim,
+        "recon_bce": None if tested.recon_bce is None else float(tested.recon_bce[member]),
+        "active_units": int((tested.mean_variance_per_latent[member] > ACTIVE_VARIANCE).sum()),
+        "active_units_kl": int((tested.rate_per_latent_nats[member] > ACTIVE_NATS).sum()),
+    }
+
+
+def _arrays(tested: Measures, member: int) -> dict[str, NDArray[np.float64]]:
+    return {
+        "rate_per_latent_nats": tested.rate_per_latent_nats[member],
+        "mean_variance_per_latent": tested.mean_variance_per_latent[member],
+    }
+
+
+def _curve(fleet: Fleet, curve: Sequence[NDArray[np.float64]], member: int) -> list[dict[str, Scalar]]:
+    """One row of curve.csv per epoch."""
+    weighting, schedule = fleet.weightings[member], fleet.jobs[member].schedule
+    rows = []
+    for epoch, measured in enumerate(curve):
+        last = fleet.steps_of(epoch).stop
+        s = schedule.at((last - 1) / fleet.steps)
+        values = dict(zip(MEASURED, measured[:, member].tolist(), strict=True))
+        rows.append({"epoch": epoch + 1, "step": last, "weight": weighting.weight * s, "s": s, **values})
+    return rows
+
+
+def _provenance(fleet: Fleet) -> dict[str, Scalar]:
+    """What trained this, beside the job itself."""
+    return {
+        "klsweep": klsweep.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "device": str(fleet.device),
+        "threads": torch.get_num_threads(),
+        "members": len(fleet.jobs),
+        "steps": fleet.steps,
+    }

@@ -1,0 +1,97 @@
+"""Models as settings: what a spec may ask for, and `build`, which makes the network."""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from klsweep.part import ByKind, Part
+
+if TYPE_CHECKING:
+    from klsweep.vae.networks import Vae
+
+Shape = tuple[int, ...]
+Widths = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(strict=False, min_length=1)]
+Activation = Literal["relu", "tanh", "gelu", "silu"]
+
+
+class Linear(Part):
+    """Linear encoder and decoder with one constant posterior variance per latent: the closed-form oracle."""
+
+    kind: Literal["linear"] = "linear"
+    source: ClassVar[str] = "Lucas et al. 2019, section 4"
+    stacks_on_cpu: ClassVar[bool] = True
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model; its initial values come from torch's current generator."""
+        from klsweep.vae.networks import LinearVae
+
+        return LinearVae(input_shape, latent_dim, params_per_value)
+
+    def misfit(self, input_shape: Shape) -> str:  # noqa: ARG002 - any shape is flattened
+        """Why the model cannot take data of this shape; empty where it can."""
+        return ""
+
+
+class Mlp(Part):
+    """Fully connected encoder with layers `hidden`, and a decoder with the same layers reversed."""
+
+    kind: Literal["mlp"] = "mlp"
+    source: ClassVar[str] = "Kingma & Welling 2014, appendix C"
+    stacks_on_cpu: ClassVar[bool] = True
+
+    hidden: Widths = Field(default=(400,), description="widths of the encoder's hidden layers")
+    activation: Activation = Field(default="relu", description="between the layers")
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model; its initial values come from torch's current generator."""
+        from klsweep.vae.networks import MlpVae
+
+        return MlpVae(
+            input_shape, latent_dim, params_per_value, hidden=self.hidden, activation=self.activation
+        )
+
+    def misfit(self, input_shape: Shape) -> str:  # noqa: ARG002 - any shape is flattened
+        """Why the model cannot take data of this shape; empty where it can."""
+        return ""
+
+
+class Conv(Part):
+    """Strided 4x4 convolutions, halving the image at each of `channels`, one hidden layer, and the mirror."""
+
+    kind: Literal["conv"] = "conv"
+    source: ClassVar[str] = "Burgess et al. 2018, appendix A, with as many halvings as the image allows"
+    stacks_on_cpu: ClassVar[bool] = False  # grouped convolutions on a CPU cost more than one after another
+
+    channels: Widths = Field(default=(32, 64), description="channels after each halving of the image")
+    hidden: Annotated[int, Field(gt=0)] = Field(
+        default=256, description="width of the layer before the latents"
+    )
+    activation: Activation = Field(default="relu", description="between the layers")
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model; its initial values come from torch's current generator."""
+        from klsweep.vae.networks import ConvVae
+
+        return ConvVae(
+            input_shape,
+            latent_dim,
+            params_per_value,
+            channels=self.channels,
+            hidden=self.hidden,
+            activation=self.activation,
+        )
+
+    def misfit(self, input_shape: Shape) -> str:
+        """Why the model cannot take data of this shape; empty where it can."""
+        if len(input_shape) != 3:
+            return f"conv needs images [channels, height, width]; the data are {list(input_shape)}"
+        factor = 2 ** len(self.channels)
+        if any(side % factor for side in input_shape[1:]):
+            return (
+                f"{len(self.channels)} halvings need sides divisible by {factor}; the images are "
+                f"{input_shape[1]}x{input_shape[2]}"
+            )
+        return ""
+
+
+Model = Annotated[Linear | Mlp | Conv, ByKind()]

@@ -1,0 +1,17 @@
+"""The diagonal Gaussian posterior q(z|x) = N(mean, diag exp(logvar)) against the prior N(0, I)."""
+
+from torch import Tensor
+
+
+def rate_per_latent(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(q(z_k|x) || N(0, 1)) = (mean^2 + e^logvar - 1 - logvar) / 2 (Kingma & Welling 2014, app. B).
+
+    [..., latent] nats, never negative. `expm1` keeps the digits where the posterior is the prior: there
+    e^v - 1 - v is v^2/2 and the plain form is left with rounding errors only.
+    """
+    return 0.5 * (mean.square() + (logvar.expm1() - logvar))
+
+
+def sample(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
+    """mean + exp(logvar / 2) * noise with noise ~ N(0, I): the reparameterised z (section 2.4 there)."""
+    return mean + (0.5 * logvar).exp() * noise
