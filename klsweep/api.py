@@ -24,17 +24,18 @@ def plan(
     *,
     results: Pathlike = "results",
     data_dir: Pathlike | None = None,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> "Plan":
     """What `run` would do: jobs, fleets, what is done already, an estimate. Trains and downloads nothing.
 
     `overrides` are `key=value` arguments as on the command line. Raises `KlsweepError` with every mistake of the
     spec, each with its place.
     """
+    from klsweep.run.devices import choose_devices
     from klsweep.run.plan import plan as plan_sweep
 
     sweep = specs.read(Path(spec), overrides, data_dir=_path(data_dir))
-    return plan_sweep(sweep, Path(results), device=device)
+    return plan_sweep(sweep, Path(results), device=choose_devices(device)[0])
 
 
 def run(

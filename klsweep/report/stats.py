@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats as distributions
+from scipy import special
 
 from klsweep.report import settings
 from klsweep.result import Status
@@ -60,7 +60,7 @@ def _estimates(values: pd.DataFrame, setting: "pd.Series[int]", settings_total: 
     grouped = values.astype("float64").groupby(setting)
     every = range(settings_total)
     mean, sd, n = (table.reindex(every) for table in (grouped.mean(), grouped.std(ddof=1), grouped.count()))
-    quantile = distributions.t.ppf((1 + LEVEL) / 2, np.maximum(n.fillna(0).to_numpy() - 1, 1))
+    quantile = special.stdtrit(np.maximum(n.fillna(0).to_numpy() - 1, 1), (1 + LEVEL) / 2)  # Student's t
     half_width = sd * quantile / np.sqrt(n)
     found: dict[str, pd.Series[float]] = {}
     for name in values.columns:

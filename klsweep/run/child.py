@@ -76,7 +76,9 @@ def _main(work: Work, task: Task, line: Connection) -> None:
     line.send(last_word)
 
 
-def _attempt(work: Work, task: Task, line: Connection, stopping: threading.Event) -> Finished | Raised | Stopped:
+def _attempt(
+    work: Work, task: Task, line: Connection, stopping: threading.Event
+) -> Finished | Raised | Stopped:
     """The one place where any exception is caught: a failed job is a value."""
     try:
         work(task, line.send, stopping.is_set)

@@ -54,7 +54,8 @@ def choose_hands(devices: tuple[str, ...], workers: int | None, fleets: int) -> 
     cores = joblib.cpu_count()
     if workers is not None and not 1 <= workers <= cores:
         raise DeviceError(
-            f"--workers {workers}: this machine gives {cores} cores: allowed: 1 to {cores}: leave it out for the default"
+            f"--workers {workers}: this machine gives {cores} cores: allowed: 1 to {cores}: "
+            "leave it out for the default"
         )
     if devices == ("cpu",):
         count = workers or min(cores, max(1, fleets))

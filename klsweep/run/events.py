@@ -8,11 +8,15 @@ from klsweep.result import Status
 
 @dataclass(frozen=True)
 class Began:
-    """The run is about to train: `jobs` in `fleets`, `skipped` are done already, by `workers` of `threads` each."""
+    """The run is about to train: `jobs` in `fleets`, `skipped` are done already, by `workers` of `threads` each.
+
+    `model_epochs` is the work ahead: epochs summed over the jobs.
+    """
 
     jobs: int
     fleets: int
     skipped: int
+    model_epochs: int
     workers: int
     threads: int
     device: str

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from klsweep.result import job_digest
@@ -81,4 +82,4 @@ def unfinished(
 def _equal_parts(group: Sequence[Job], largest: int) -> Iterable[Sequence[Job]]:
     parts = -(-len(group) // largest)
     edges = [len(group) * part // parts for part in range(parts + 1)]
-    return [group[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    return [group[low:high] for low, high in pairwise(edges)]

@@ -81,15 +81,15 @@ def run(
             listen(Said(note))
         hands = choose_hands(devices, options.workers, len(planned.fleets))
         todo = _limited(planned.todo, options.limit)
-        jobs = sum(len(fleet.jobs) for fleet in todo)
-        listen(
-            Began(jobs, len(todo), len(planned.done), len(hands.devices), hands.threads, ",".join(devices))
-        )
+        listen(_began(todo, planned, hands))
         stop = Stop()
         tasks = [_task(fleet, planned, options, hands) for fleet in todo]
         dispatch = _in_this_process if options.backend == "inline" else _in_children
         with on_signals(stop, lambda text: listen(Said(text))):
-            dispatch(tasks, Crew(work, listen, stop, _slots(hands), {job.id: sweep.facts_of(job) for job in sweep.jobs}))
+            dispatch(
+                tasks,
+                Crew(work, listen, stop, _slots(hands), {job.id: sweep.facts_of(job) for job in sweep.jobs}),
+            )
         return _summary(sweep, planned, time.monotonic() - started, (stop.signal, notes))
 
 
@@ -112,12 +112,29 @@ def _prepare(sweep: Sweep, store: Store, options: Options, device: str) -> tuple
     return planned, (*sweep.notes, *damaged, *orphaned)
 
 
+def _began(todo: tuple[FleetPlan, ...], planned: Plan, hands: Hands) -> Began:
+    jobs = [job for fleet in todo for job in fleet.jobs]
+    return Began(
+        jobs=len(jobs),
+        fleets=len(todo),
+        skipped=len(planned.done),
+        model_epochs=sum(job.train.length(planned.sweep.facts_of(job).sizes[0])[0] for job in jobs),
+        workers=len(hands.devices),
+        threads=hands.threads,
+        device=",".join(dict.fromkeys(hands.devices)),
+    )
+
+
 def _in_children(tasks: list[Task], crew: Crew) -> None:
     """Threads that each supervise one child at a time; joblib hands them the fleets."""
     if not tasks:
         return
     supervisors = Parallel(
-        n_jobs=crew.slots.qsize(), backend="threading", batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered"
+        n_jobs=crew.slots.qsize(),
+        backend="threading",
+        batch_size=1,
+        pre_dispatch="n_jobs",
+        return_as="generator_unordered",
     )
     try:
         for _ in supervisors(delayed(attend)(task, crew) for task in tasks):

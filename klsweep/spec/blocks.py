@@ -97,7 +97,7 @@ class Reading:
         if not node.mapping:
             what = f"{name}: {given(node.plain)}"
             self.mistakes.append(Mistake(node.place, what, "allowed: a mapping", f"or leave {name} out"))
-            self.unclear.update(keys.FIELDS)
+            self.unclear.update(keys.FIELDS if name in ("fixed", "grid", "zip") else ())
         return node.mapping or {}
 
     def items(self, node: Node | None, name: str) -> tuple[Node, ...]:

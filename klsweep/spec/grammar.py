@@ -32,7 +32,7 @@ def read(root: Node) -> tuple[SweepSpec, list[Mistake]]:
         fixed=blocks.settings(found.get("fixed"), "fixed", reading),
         grid=blocks.grid(found.get("grid"), "grid", reading),
         zips=blocks.zips(found.get("zip"), reading),
-        exclude=tuple(_exclude(node, reading) for node in reading.items(found.get("exclude"), "exclude")),
+        exclude=_excludes(found.get("exclude"), reading),
         overrides=_overrides(found.get("overrides"), reading),
         include=tuple(_include(node, reading) for node in reading.items(found.get("include"), "include")),
         unclear=frozenset(reading.unclear | _misplaced(root)),
@@ -120,8 +120,9 @@ def _check_name(node: Node | None, reading: Reading) -> None:
         reading.mistakes.append(Mistake(node.place, what, NAME_RULE, f"write name: {better}"))
 
 
-def _exclude(node: Node, reading: Reading) -> Rule:
-    return Rule(node, _conditions(node, "exclude", reading))
+def _excludes(block: Node | None, reading: Reading) -> tuple[Rule, ...]:
+    found = [(node, _conditions(node, "exclude", reading)) for node in reading.items(block, "exclude")]
+    return tuple(Rule(node, when) for node, when in found if when)
 
 
 def _overrides(block: Node | None, reading: Reading) -> tuple[Rule, ...]:
@@ -140,7 +141,8 @@ def _overrides(block: Node | None, reading: Reading) -> tuple[Rule, ...]:
                 reading.mistakes.append(Mistake(node.place, f"overrides: {name} is missing", how))
         if set(parts) == {"when", "set"}:
             when = _conditions(parts["when"], "when", reading)
-            rules.append(Rule(node, when, blocks.settings(parts["set"], "set", reading)))
+            change = blocks.settings(parts["set"], "set", reading)
+            rules += [Rule(node, when, change)] if when else []
     return tuple(rules)
 
 
@@ -149,6 +151,8 @@ def _include(node: Node, reading: Reading) -> Extra:
 
 
 def _conditions(node: Node, name: str, reading: Reading) -> tuple[Setting, ...]:
+    """The conditions of a rule; none where one of them cannot be read, for the others match too much."""
+    before = len(reading.mistakes)
     found: list[Setting] = []
     for text, entry in reading.entries(node, name).items():
         key = key_of(text)
@@ -159,4 +163,4 @@ def _conditions(node: Node, name: str, reading: Reading) -> tuple[Setting, ...]:
             )
             if mistake is None:
                 found.append(condition)
-    return tuple(found)
+    return tuple(found) if len(reading.mistakes) == before else ()

@@ -4,11 +4,14 @@ It is made from `Job` and the grammar, so it knows what the parts know. It accep
 between keys (one weight, equal lengths) are left to the reader, whose sentences are better.
 """
 
+from functools import cache
 from typing import Any, TypeAlias
 
+from pydantic.json_schema import models_json_schema
+
+from klsweep.part import Settings
 from klsweep.spec import keys
 from klsweep.spec.grammar import SAFE_NAME, VERSION
-from klsweep.spec.job import Job
 from klsweep.spec.node import Key, dotted
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,7 +21,6 @@ ANYTHING: Schema = {}
 
 def schema() -> Schema:
     """The schema of a whole spec."""
-    definitions = Job.model_json_schema(ref_template="#/$defs/{model}").get("$defs", {})
     settings, grid = _entries(_value), {**_entries(_axis), **_nested()}
     when = _block(dict.fromkeys(settings, ANYTHING))
     rule: Schema = {"type": "object", "properties": {"when": when, "set": _ref("settings")}}
@@ -45,7 +47,7 @@ def schema() -> Schema:
             "include": {"type": "array", "minItems": 1, "items": _ref("settings")},
         },
         "additionalProperties": False,
-        "$defs": {**_reaching(definitions), "settings": _block(settings), "axes": _block(grid)},
+        "$defs": {**_any_of(_definitions()[1]), "settings": _block(settings), "axes": _block(grid)},
     }
 
 
@@ -95,9 +97,10 @@ def _value(key: Key) -> Schema:
     return options[0] if len(options) == 1 else {"anyOf": options}
 
 
-def _property(owner: type[Any], name: str) -> Schema:
-    made: Schema = owner.model_json_schema(ref_template="#/$defs/{model}")["properties"][name]
-    return {key: inner for key, inner in made.items() if key != "title"}
+def _property(owner: type[Settings], name: str) -> Schema:
+    references, definitions = _definitions()
+    made: Schema = definitions[references[owner]]["properties"][name]
+    return {key: _any_of(inner) for key, inner in made.items() if key != "title"}
 
 
 def _axis(key: Key) -> Schema:
@@ -122,12 +125,19 @@ def _numeric(value: Schema) -> bool:
     return any(each.get("type") in ("integer", "number") for each in options) or value == ANYTHING
 
 
-def _reaching(definitions: Schema) -> Schema:
-    """Parts whose schemas overlap are told apart by `kind`, so `anyOf` is as exact as `oneOf` and never fails."""
-    return {name: _any_of(each) for name, each in definitions.items()}
+@cache
+def _definitions() -> tuple[dict[type[Settings], str], Schema]:
+    """The name of each class of settings among the definitions, and the definitions."""
+    inner = [(field, name) for field in keys.FIELDS for name in keys.names((field,))]
+    places: list[Key] = [(), *((field,) for field in keys.FIELDS), *inner]
+    classes = dict.fromkeys(each for key in places for each in keys.classes(key))
+    made, top = models_json_schema([(each, "validation") for each in classes])
+    names = {each: made[each, "validation"]["$ref"].rsplit("/", 1)[1] for each in classes}
+    return names, top["$defs"]
 
 
 def _any_of(value: Any) -> Any:
+    """`anyOf` for `oneOf`: kinds overlap where `kind` is left out, and there `oneOf` fails."""
     if isinstance(value, dict):
         return {"anyOf" if key == "oneOf" else key: _any_of(inner) for key, inner in value.items()}
     return [_any_of(item) for item in value] if isinstance(value, list) else value

@@ -9,7 +9,9 @@ from klsweep.train import streams
 from klsweep.train.fleet import Fleet
 
 
-def epoch_batches(fleet: Fleet, train: Tensor, epoch: int, *, dynamic: bool) -> Iterator[tuple[Tensor, Tensor]]:
+def epoch_batches(
+    fleet: Fleet, train: Tensor, epoch: int, *, dynamic: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
     """(x [member, batch, *input_shape], noise [member, batch, latent]) of `epoch`, counted from 0.
 
     Every datum of `train` [n, *input_shape] comes once; the last batch may be smaller. With `dynamic`, the data

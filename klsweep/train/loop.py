@@ -22,12 +22,14 @@ from klsweep.train.evaluate import evaluate
 from klsweep.train.fleet import Fleet, Parameters, assemble
 from klsweep.train.optimizers import clip_per_member, learning_rate, optimizer, set_learning_rate
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Setting:
     """Where and how a fleet trains; nothing of it changes a result."""
 
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     directory: Path | None = None  # of the checkpoint; None keeps none
     checkpoint_seconds: float = 20.0  # at most one checkpoint in this time
     on_epoch: Callable[[int, int], None] = lambda _epoch, _epochs: None  # (epochs done, epochs in all)
@@ -91,7 +93,7 @@ def _epoch(fleet: Fleet, state: State, train_x: Tensor, *, dynamic: bool) -> NDA
         set_learning_rate(state.optimizer, learning_rate(fleet.lead.train, step / fleet.steps))
         measured = fleet.losses(parameters, x, noise, fleet.progress_weights[step])
         state.optimizer.zero_grad(set_to_none=True)
-        measured[0].sum().backward()  # members share no parameter, so each gets its own gradient
+        measured[0].sum().backward()  # type: ignore[no-untyped-call]  # members share no parameter, so each gets its own gradient
         if clip is not None:
             clip_per_member(parameters.values(), clip)
         state.optimizer.step()
@@ -115,7 +117,9 @@ def save(state: State, fleet: Fleet, setting: Setting) -> None:
         return
     tensors = {f"parameter/{name}": value.detach().cpu().numpy() for name, value in state.parameters.items()}
     for index, values in state.optimizer.state_dict()["state"].items():
-        kept = {key: value for key, value in values.items() if value is not None}  # sgd without momentum has None
+        kept = {
+            key: value for key, value in values.items() if value is not None
+        }  # sgd without momentum has None
         tensors |= {f"optimizer/{index}/{key}": value.cpu().numpy() for key, value in kept.items()}
     tensors["curve"] = np.stack(state.curve)
     notes = {"jobs": [job.id for job in fleet.jobs], "epoch": state.epoch, "seconds": state.seconds}

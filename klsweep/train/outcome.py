@@ -59,7 +59,11 @@ def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) ->
     job = fleet.jobs[member]
     measured = _metrics(trained.tested, member, fleet.input_dim)
     sound = stopped is None and math.isfinite(measured["elbo_nats"] or 0.0)
-    row = {**settings_row(job, input_dim=fleet.input_dim, train_size=fleet.train_size), **measured, "train_seconds": trained.seconds / len(fleet.jobs)}
+    row = {
+        **settings_row(job, input_dim=fleet.input_dim, train_size=fleet.train_size),
+        **measured,
+        "train_seconds": trained.seconds / len(fleet.jobs),
+    }
     curve = _curve(fleet, trained.curve, member)
     if sound:
         return Result(

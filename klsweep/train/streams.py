@@ -8,9 +8,9 @@ import hashlib
 from typing import Literal
 
 import torch
-from torch import nn
 
 from klsweep.vae.models import Model, Shape
+from klsweep.vae.networks import Vae
 
 Purpose = Literal["order", "noise", "binarize", "valid noise", "test noise"]
 
@@ -20,7 +20,7 @@ def generator(seed: int, purpose: Purpose, epoch: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(_key(f"{seed}/{purpose}/{epoch}"))
 
 
-def network(model: Model, seed: int, shapes: tuple[Shape, int, int]) -> nn.Module:
+def network(model: Model, seed: int, shapes: tuple[Shape, int, int]) -> Vae:
     """The untrained network of `model`; `shapes` is (input_shape, latent_dim, params_per_value).
 
     Modules draw their initial values from torch's global generator, which is put back as it was.

@@ -76,7 +76,7 @@ class LinearVae(Vae):
     def decode(self, z: Tensor) -> Tensor:
         """See `Vae.decode`."""
         params: Tensor = self.decoder(z)
-        return params.unflatten(-1, self.output_shape)
+        return torch.unflatten(params, -1, self.output_shape)
 
 
 class MlpVae(Vae):
@@ -107,7 +107,7 @@ class MlpVae(Vae):
     def decode(self, z: Tensor) -> Tensor:
         """See `Vae.decode`."""
         params: Tensor = self.decoder(z)
-        return params.unflatten(-1, self.output_shape)
+        return torch.unflatten(params, -1, self.output_shape)
 
 
 class ConvVae(Vae):
@@ -160,7 +160,7 @@ class ConvVae(Vae):
         params: Tensor = self.decoder(z)
         if self.params_per_value == 1:
             return params
-        return params.unflatten(1, (-1, self.params_per_value)).movedim(2, -1)
+        return torch.unflatten(params, 1, (-1, self.params_per_value)).movedim(2, -1)
 
 
 def _output_shape(input_shape: Shape, params_per_value: int) -> Shape:

@@ -61,13 +61,14 @@ def test_without_a_finished_job_there_are_tables_and_a_word_about_it(tmp_path, c
     assert not stale.exists()
 
 
-def test_hostile_names_stay_text_in_every_plot(tmp_path):
+def test_hostile_names_stay_text_in_a_plot(tmp_path, monkeypatch):
+    monkeypatch.setattr(plots, "FIGURES", {"rate_distortion": plots.FIGURES["rate_distortion"]})
     hostile = ["[red]<b>&$x^$ nul\x00bell\x07", "$\\frac{$ 名前 --> " + 60 * "long"]
     report = build(commit(tmp_path, "s", grid(dataset=hostile, beta_norm=[0.1])))
-    assert names(report) == EVERY
-    for path in report.files:
-        if path.suffix == ".svg":
-            ElementTree.parse(path)
+    drawings = [path for path in report.files if path.suffix == ".svg"]
+    assert [path.stem for path in drawings] == ["rate_distortion", "learning_curves"]
+    for path in drawings:
+        ElementTree.parse(path)
 
 
 def test_a_place_that_cannot_be_written_is_a_store_error(tmp_path):

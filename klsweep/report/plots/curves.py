@@ -146,7 +146,7 @@ def _metric(axes: Axes, column: _Column, name: str, colours: ScalarMappable) -> 
         marker = "o" if len(table) == 1 else ""  # one epoch is a point, not a line
         for split, dashes, width in (("train", ":", 1.0), ("valid", "-", 1.4)):
             y = table[f"{split}_{name}"]
-            axes.plot(table["epoch"] + 1, y, color=colour, linestyle=dashes, linewidth=width, marker=marker)
+            axes.plot(table["epoch"], y, color=colour, linestyle=dashes, linewidth=width, marker=marker)
 
 
 def _schedule(axes: Axes, column: _Column, colours: ScalarMappable, *, labelled: bool) -> None:
@@ -154,7 +154,7 @@ def _schedule(axes: Axes, column: _Column, colours: ScalarMappable, *, labelled:
     name = "s" if all(table["s"].notna().any() for _, table in column.curves) else "weight"
     for beta_norm, table in column.curves:
         colour = _colour(beta_norm, colours)
-        axes.plot(table["epoch"] + 1, table[name], color=colour, marker="o" if len(table) == 1 else "")
+        axes.plot(table["epoch"], table[name], color=colour, marker="o" if len(table) == 1 else "")
     if name == "s":
         axes.set_ylim(-0.05, 1.05)
     if labelled or name != "s":

@@ -1,0 +1,208 @@
+"""One function per command. Commands import what they need when they run, so `--help` is quick."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from klsweep import __version__
+from klsweep.cli.screen import complain, say, say_json
+from klsweep.errors import KlsweepError
+
+app = typer.Typer(
+    name="klsweep",
+    help="How to weight the KL term of a variational auto-encoder, answered for your model and your data.",
+    epilog="Start with: klsweep run sweeps/mnist.yaml, then klsweep report results/",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep, a YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Replace an axis: seed=0  beta_norm=0.1,1,10  seed='range(0,3)'  train.epochs=2",
+        show_default=False,
+    ),
+]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results are kept.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help="Where data sets are; KLSWEEP_DATA does the same.",
+        show_default=False,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or a list: cuda:0,cuda:1.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")]
+
+
+def main() -> None:
+    """Run the command line; every error that is the user's to mend is printed in words and exits 2."""
+    try:
+        app()
+    except KlsweepError as error:
+        complain(str(error))
+        sys.exit(2)
+    except BrokenPipeError:  # the reader has seen enough, as in `klsweep plan x.yaml | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"klsweep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: klsweep run sweeps/mnist.yaml latent_dim=2,10 --workers 2")
+def run(
+    spec: Spec,
+    overrides: Overrides = None,
+    *,
+    results: Results = Path("results"),
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes at a time; default: one per core or GPU.", show_default=False),
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="local (child processes) or inline (in this one, to debug).")
+    ] = "local",
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed jobs again.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Start no more fleets once N jobs are covered.", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train every job of SPEC that has no result yet. Stop it at any moment; the same command goes on."""
+    from klsweep import api
+    from klsweep.cli.progress import Silent, progress
+    from klsweep.cli.summary import ending, ending_json
+    from klsweep.run.runner import Options
+
+    if backend not in ("local", "inline"):
+        raise KlsweepError(f"--backend {backend}: unknown backend: allowed: local, inline")
+    options = Options(
+        results=results,
+        data_dir=data_dir,
+        device=device,
+        workers=workers,
+        backend="inline" if backend == "inline" else "local",
+        retry_failed=retry_failed,
+        limit=limit,
+    )
+    with Silent() if quiet else progress() as shown:
+        summary = api.run(spec, overrides or (), options=options, listen=shown.hear, progress=shown.download)
+    if as_json:
+        say_json(ending_json(summary))
+    elif not quiet:
+        say(ending(summary, again=shlex.join(["klsweep", *sys.argv[1:]])))
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command(epilog="Example: klsweep plan sweeps/mnist_full.yaml seed=0 --json")
+def plan(
+    spec: Spec,
+    overrides: Overrides = None,
+    *,
+    results: Results = Path("results"),
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Show what `run` would do: jobs, their weights in every unit, fleets, what is done. Trains nothing."""
+    from klsweep import api
+    from klsweep.cli.planned import plan_json, show_plan
+
+    planned = api.plan(spec, overrides or (), results=results, data_dir=data_dir, device=device)
+    if as_json:
+        say_json(plan_json(planned))
+    else:
+        show_plan(planned)
+
+
+@app.command(epilog="Example: klsweep status results/mnist")
+def status(
+    path: Annotated[Path, typer.Argument(help="A results directory, or one sweep in it.")] = Path("results"),
+    as_json: AsJson = False,
+) -> None:
+    """Show what is done, running, failed and missing."""
+    from klsweep.cli.standing import show_standings, standing_json
+    from klsweep.run.status import standing
+    from klsweep.store import sweeps
+
+    standings = [standing(store) for store in sweeps(path)]
+    if as_json:
+        say_json([standing_json(each) for each in standings])
+    else:
+        show_standings(standings)
+
+
+@app.command(epilog="Example: klsweep report results/mnist --out report")
+def report(
+    path: Annotated[Path, typer.Argument(help="A results directory, or one sweep in it.")] = Path("results"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write to DIR/<sweep> instead of <sweep>/report.", show_default=False
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write tables and plots of finished jobs, and show the summary."""
+    from klsweep import api
+    from klsweep.cli.reported import report_json, show_report
+
+    reports = api.report(path, out=out)
+    if as_json:
+        say_json([report_json(each) for each in reports])
+    elif not quiet:
+        for each in reports:
+            show_report(each)
+
+
+@app.command(epilog="Example: klsweep kinds schedule")
+def kinds(
+    family: Annotated[
+        str | None, typer.Argument(help="dataset, model, likelihood, objective or schedule; all without it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every part a spec can choose, with its settings, defaults and source."""
+    from klsweep.cli.kinds import kinds_json, show_kinds
+
+    if as_json:
+        say_json(kinds_json(family))
+    else:
+        show_kinds(family)
+
+
+@app.command(epilog="Example: klsweep schema > klsweep.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of a spec, for editors."""
+    from klsweep.spec import schema as spec_schema
+
+    document: dict[str, Any] = spec_schema()
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -1,0 +1,206 @@
+"""What a run shows while it goes on: bars on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from klsweep.cli.screen import duration
+from klsweep.result import Status
+from klsweep.run.events import Began, EpochDone, Event, FleetEnded, FleetStarted, JobDone, Said
+
+LINE_SECONDS = 10.0
+"""How often a run that is not on a terminal says how far it is."""
+
+
+@dataclass
+class Tally:
+    """How far a run is, counted from its events."""
+
+    began: Began | None = None
+    done: int = 0
+    bad: int = 0
+    model_epochs: int = 0
+    members: dict[str, int] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def count(self, event: Event) -> None:
+        """Take an event in."""
+        match event:
+            case Began():
+                self.began, self.started = event, time.monotonic()
+            case FleetStarted(fleet, members):
+                self.members[fleet], self.epochs[fleet] = members, 0
+            case EpochDone(fleet, epoch):
+                self.model_epochs += (epoch - self.epochs.get(fleet, 0)) * self.members.get(fleet, 1)
+                self.epochs[fleet] = epoch
+            case JobDone(_, status):
+                self.done += 1
+                self.bad += status is not Status.OK
+            case FleetEnded(fleet):
+                self.members.pop(fleet, None)
+
+    def line(self) -> str:
+        """How far the run is, in a sentence."""
+        assert self.began is not None
+        running = sum(self.members.values())
+        text = f"{self.done}/{self.began.jobs} jobs done, {self.bad} failed or diverged, {running} running"
+        passed = time.monotonic() - self.started
+        if 0 < self.model_epochs < self.began.model_epochs:
+            left = passed * (self.began.model_epochs / self.model_epochs - 1)
+            return f"{text}, about {duration(left)} left"
+        return text
+
+
+def opening(began: Began) -> str:
+    """What a run is about to do, in a sentence."""
+    if not began.jobs:
+        return f"nothing to train: {began.skipped} jobs are done already"
+    skipped = f" ({began.skipped} are done already)" if began.skipped else ""
+    workers = "1 worker" if began.workers == 1 else f"{began.workers} workers"
+    threads = "1 thread" if began.threads == 1 else f"{began.threads} threads"
+    fleets = "1 fleet" if began.fleets == 1 else f"{began.fleets} fleets"
+    return f"training {began.jobs} jobs in {fleets}{skipped} on {began.device}: {workers}, {threads} each"
+
+
+class Silent:
+    """Shows nothing but what a person must know."""
+
+    def __enter__(self) -> Self:
+        """Nothing to set up."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to take down."""
+
+    def hear(self, event: Event) -> None:
+        """Print failures only."""
+        if isinstance(event, JobDone) and event.status is not Status.OK:
+            _print(f"{event.job_id} {event.status.value}: {_last_line(event.error)}")
+
+    def download(self, name: str, done: int, total: int) -> None:
+        """Say nothing of downloads."""
+
+
+class Lines:
+    """Plain lines on standard error, at most one in `LINE_SECONDS` but for what matters."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.last = 0.0
+
+    def __enter__(self) -> Self:
+        """Nothing to set up."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to take down."""
+
+    def hear(self, event: Event) -> None:
+        """Count the event, and print a line where one is due."""
+        self.tally.count(event)
+        match event:
+            case Began():
+                _print(opening(event))
+                self.last = time.monotonic()
+            case Said(text):
+                _print(text)
+            case JobDone(job_id, status, error) if status is not Status.OK:
+                _print(f"{job_id} {status.value}: {_last_line(error)}")
+            case EpochDone() | FleetEnded() if time.monotonic() - self.last >= LINE_SECONDS:
+                _print(self.tally.line())
+                self.last = time.monotonic()
+
+    def download(self, name: str, done: int, total: int) -> None:
+        """Say when a download begins."""
+        if not done:
+            _print(f"downloading {name} ({total / 1e6:.1f} MB)" if total else f"downloading {name}")
+
+
+class Bars:
+    """A bar for the run and one for each fleet that trains, on a terminal."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.console = Console(stderr=True, highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self.run: TaskID | None = None
+        self.fleets: dict[str, TaskID] = {}
+        self.downloads: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self.bars.stop()
+
+    def hear(self, event: Event) -> None:
+        """Move the bars."""
+        self.tally.count(event)
+        match event:
+            case Began():
+                self._print(opening(event))
+                if event.jobs:
+                    self.run = self.bars.add_task("sweep", total=event.model_epochs, count="")
+            case FleetStarted(fleet, members):
+                self.fleets[fleet] = self.bars.add_task(f"  {members} jobs", total=None, count="starting")
+            case EpochDone(fleet, epoch, epochs) if fleet in self.fleets:
+                self.bars.update(
+                    self.fleets[fleet], total=epochs, completed=epoch, count=f"epoch {epoch}/{epochs}"
+                )
+            case JobDone(job_id, status, error) if status is not Status.OK:
+                self._print(f"{job_id} {status.value}: {_last_line(error)}")
+            case FleetEnded(fleet) if fleet in self.fleets:
+                self.bars.remove_task(self.fleets.pop(fleet))
+            case Said(text):
+                self._print(text)
+        if self.run is not None and self.tally.began is not None:
+            bad = f", {self.tally.bad} bad" if self.tally.bad else ""
+            count = f"{self.tally.done}/{self.tally.began.jobs} jobs{bad}"
+            self.bars.update(self.run, completed=self.tally.model_epochs, count=count)
+
+    def download(self, name: str, done: int, total: int) -> None:
+        """Move the bar of a download."""
+        if name not in self.downloads:
+            self.downloads[name] = self.bars.add_task(f"  {name}", total=total or None, count="")
+        self.bars.update(self.downloads[name], completed=done, count=f"{done / 1e6:.1f} MB")
+        if total and done >= total:
+            self.bars.remove_task(self.downloads.pop(name))
+
+    def _print(self, text: str) -> None:
+        self.console.print(Text(text))
+
+
+def progress() -> Lines | Bars:
+    """Bars where somebody watches, lines elsewhere."""
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _last_line(error: str) -> str:
+    return error.strip().splitlines()[-1] if error.strip() else ""

@@ -1,0 +1,46 @@
+"""The two streams: what was asked for goes to standard output, everything about it to standard error."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+WIDE = 400
+"""Columns where nobody watches: a table in a pipe or a file is never folded."""
+
+
+def say(text: str) -> None:
+    """Print to standard output as it is."""
+    sys.stdout.write(text + "\n")
+
+
+def say_json(value: Any) -> None:
+    """Print pure JSON to standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def show(renderable: RenderableType) -> None:
+    """Print a table to standard output, in colour on a terminal only."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console.print(renderable)
+
+
+def complain(text: str) -> None:
+    """Print an error to standard error, in red on a terminal."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text("error: ", style="bold red") + Text(text))
+
+
+def number(value: float) -> str:
+    """A weight or setting in at most four significant digits."""
+    return f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

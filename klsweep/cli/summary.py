@@ -1,0 +1,39 @@
+"""How a run ended."""
+
+from typing import Any
+
+from klsweep.cli.screen import duration
+from klsweep.result import Status
+from klsweep.run.runner import Summary
+
+
+def ending(summary: Summary, *, again: str) -> str:
+    """The end of a run in a few lines; `again` is the command that goes on with it."""
+    counts = [f"{count} {status.value}" for status, count in sorted(summary.statuses.items())]
+    counts += [f"{summary.missing} not done"] if summary.missing else []
+    lines = [f"{summary.sweep}: {summary.jobs} jobs: {', '.join(counts)}, in {duration(summary.seconds)}"]
+    if summary.signal is not None:
+        lines += ["Interrupted. To go on:", f"  {again}"]
+    elif summary.missing:
+        lines += ["To go on:", f"  {again}"]
+    if summary.statuses.get(Status.FAILED):
+        lines += [f"What failed, and why: klsweep status {summary.path}"]
+    if summary.statuses.get(Status.OK):
+        lines += [f"Tables and plots: klsweep report {summary.path}"]
+    return "\n".join(lines)
+
+
+def ending_json(summary: Summary) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "sweep": summary.sweep,
+        "path": str(summary.path),
+        "jobs": summary.jobs,
+        "trained": summary.trained,
+        "missing": summary.missing,
+        "statuses": {status.value: summary.statuses.get(status, 0) for status in Status},
+        "seconds": summary.seconds,
+        "interrupted": summary.signal is not None,
+        "notes": list(summary.notes),
+        "exit_code": summary.exit_code,
+    }
