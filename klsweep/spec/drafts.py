@@ -51,8 +51,10 @@ def product(spec: SweepSpec) -> Iterator[Draft]:
     """One draft for each point of the product, the first dimension slowest."""
     dimensions = spec.dimensions
     fields = {name: _Field(name, spec) for name in keys.FIELDS}
+    still = {name: field.at(()) for name, field in fields.items() if not field.axes}
+    moving = {name: field for name, field in fields.items() if field.axes}
     for point in itertools.product(*(range(len(axes[0].values)) for axes in dimensions)):
-        yield {name: field.at(point) for name, field in fields.items()}
+        yield {**still, **{name: field.at(point) for name, field in moving.items()}}
 
 
 def changed(draft: Draft, settings: Sequence[Setting], memo: dict[tuple[int, str], State]) -> Draft:

@@ -6,7 +6,7 @@ from math import prod
 
 from pydantic import ValidationError
 
-from klsweep.part import Part
+from klsweep.part import Part, Settings
 from klsweep.spec import drafts
 from klsweep.spec.blocks import Rule, Setting, SweepSpec
 from klsweep.spec.conditions import UNKNOWN, inside, matches
@@ -16,7 +16,7 @@ from klsweep.spec.node import Place, dotted
 from klsweep.spec.problems import Mistake, allowed, shown
 from klsweep.vae.weights import Unit
 
-MOST = 1_000_000  # jobs; at a second each, twelve days
+MOST = 100_000  # jobs; at ten seconds each, twelve days
 UNITS = tuple(unit.value for unit in Unit)
 
 
@@ -66,10 +66,11 @@ def _excluded(made: list[Draft], spec: SweepSpec) -> tuple[set[int], list[tuple[
     gone: set[int] = set()
     idle = []
     for rule in spec.exclude:
-        hits = {index for index, draft in enumerate(made) if _matcher(rule)(draft)}
+        matcher = _matcher(rule)
+        hits = {index for index, draft in enumerate(made) if matcher(draft)}
         if not hits:
             idle.append((rule, _matches_nothing("exclude", rule, made)))
-        gone |= hits
+        gone |= {index for index in hits if _is_sure(rule, made[index])}
     return gone, idle
 
 
@@ -82,9 +83,14 @@ def _override(kept: list[Draft], spec: SweepSpec) -> list[tuple[Rule, Mistake]]:
         memo: dict[tuple[int, str], State] = {}
         if not hits:
             idle.append((rule, _matches_nothing("overrides", rule, kept)))
-        for index in hits:
+        for index in (index for index in hits if _is_sure(rule, kept[index])):
             kept[index] = drafts.changed(kept[index], rule.change, memo)
     return idle
+
+
+def _is_sure(rule: Rule, draft: Draft) -> bool:
+    """Whether a match does not rest on a value that could not be read."""
+    return all(draft[condition.key[0]].value is not UNKNOWN for condition in rule.when)
 
 
 def _matcher(rule: Rule) -> Callable[[Draft], bool]:
@@ -125,6 +131,12 @@ def label(value: object) -> str:
     """A resolved value in a few characters: a part's label, a number without trailing zeros."""
     if isinstance(value, Part):
         return value.label
+    if isinstance(value, Settings):
+        usual = {name: field.default for name, field in type(value).model_fields.items()}
+        return (
+            " ".join(f"{name}={label(inner)}" for name, inner in value if inner not in (None, usual[name]))
+            or "-"
+        )
     if isinstance(value, tuple | list):
         return "-".join(label(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else "-" if value is None else str(value)

@@ -12,6 +12,7 @@ FIELDS = tuple(Job.model_fields)
 """The top-level axes, in the order of the job's fields."""
 
 
+NAMING = {"title", "description", "default"}  # what a schema of any value at all may still have
 WIDE = 2**53  # bounds beyond are those of the computer, not of the setting
 
 
@@ -126,7 +127,8 @@ def _is_open(key: Key) -> bool:
     """Whether a plain value may hold any keys, as the arguments of a model of one's own do."""
     owners = [each for each in classes(key[:-1]) if key[-1] in each.model_fields] if key else []
     found = [_schema(each)["properties"][key[-1]] for each in owners]
-    return not owners or any(each.get("type", "object") == "object" and "enum" not in each for each in found)
+    shapes = [shape for each in found for shape in each.get("anyOf", [each])]
+    return not owners or any(shape.get("type") == "object" or not shape.keys() - NAMING for shape in shapes)
 
 
 def _no_inside(key: Key, place: Place) -> Mistake:

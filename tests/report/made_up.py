@@ -161,5 +161,5 @@ def _curve(case: Case, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         seen = {"distortion_nats": distortion, "rate_nats": rate * (1 - late), "loss": distortion + rate}
         train = {f"train_{name}": value for name, value in seen.items()}
         valid = {f"valid_{name}": value * 1.03 for name, value in seen.items()}
-        known = {"epoch": epoch, "step": 10 * (epoch + 1), "weight": s * row["weight"], "s": s}
+        known = {"epoch": epoch + 1, "step": 10 * (epoch + 1), "weight": s * row["weight"], "s": s}
         yield {**dict.fromkeys(CURVE_COLUMNS), **known, **train, **valid}

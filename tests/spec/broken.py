@@ -252,6 +252,12 @@ SPECS = {
         "fixed: {dataset: digits, beta: 1, seed: 9223372036854775808}", ["1:41"], ["out of range"]
     ),
     "nested without end": Broken("fixed: " + "[" * 99, ["1:40"], ["nested deeper"]),
+    "setting inside a plain value": Broken(
+        "fixed: {dataset: digits, beta: 1, beta.x: 2}", ["1:35"], ["beta has no settings inside"]
+    ),
+    "bad value beside a rule on it": Broken(
+        B + "grid: {latent_dim: [0, 2]}\nexclude: [{latent_dim: 7}]", ["2:21"], ["0 is out of range"]
+    ),
     "several at once": Broken(
         "version: 3\nname: a b\nfixed:\n  dataset: digitz\n  lr: 1\n  train: {epochs: -1, batch: 3}\n"
         "grid:\n  beta: ['1', -2]\n  latent_dim: {range: [5, 1]}\n  seed: [0, 0]\nexclude: [{sedd: 1}]",

@@ -91,5 +91,5 @@ def test_an_axis_too_long_is_a_slip_of_the_pen():
 
 def test_a_product_too_large_is_refused_before_it_is_made():
     axes = "beta: {linspace: [1, 2, 9999]}, seed: {range: [0, 9999]}"
-    with pytest.raises(SpecError, match="jobs: allowed: 1,000,000"):
+    with pytest.raises(SpecError, match="jobs: allowed: 100,000"):
         read_text(BASE + f"grid: {{{axes}}}")

@@ -1,5 +1,7 @@
 """Every mistake is told, with its place and what to write instead; nothing but a KlsweepError comes out."""
 
+import copy
+import json
 import random
 import re
 
@@ -8,6 +10,7 @@ import pytest
 
 from klsweep.errors import DataError, KlsweepError, SpecError
 from klsweep.spec import read, read_text
+from klsweep.spec.source import parse
 
 JARGON = re.compile(
     r"Input should|Value error|Extra inputs|pydantic|validation|dict\b|NoneType|Mlp|Elbo|union"
@@ -45,7 +48,7 @@ def test_data_that_cannot_be_had_are_told_at_the_place_of_the_data_set(dataset, 
 
 def test_a_missing_file_is_told_with_its_neighbour(tmp_path):
     (tmp_path / "digits.yaml").write_text("")
-    with pytest.raises(SpecError, match="no such file: did you mean digits.yaml"):
+    with pytest.raises(SpecError, match=r"no such file: did you mean digits\.yaml"):
         read(tmp_path / "digit.yaml")
 
 
@@ -104,11 +107,67 @@ def mutated(rng):
     return "".join(text)
 
 
+ODD = [
+    None,
+    True,
+    -1,
+    0,
+    2.5,
+    1e300,
+    "",
+    "x",
+    "1e-3",
+    "> 1",
+    [],
+    [1],
+    [[]],
+    {},
+    {"kind": "linear"},
+    {"range": [0, 2]},
+]
+
+
+def containers(value):
+    """Every mapping and list inside, itself included."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return ([value] if isinstance(value, dict | list) and value else []) + [
+        c for v in inner for c in containers(v)
+    ]
+
+
+def rearranged(rng):
+    """The good spec with nodes deleted, doubled, swapped or replaced, as JSON, which is YAML."""
+    spec = copy.deepcopy(parse(GOOD, "good")[0].plain)
+    for _ in range(rng.randint(1, 3)):
+        place, other = rng.choice(containers(spec)), rng.choice(containers(spec))
+        here = rng.choice(list(place) if isinstance(place, dict) else range(len(place)))
+        there = rng.choice(list(other) if isinstance(other, dict) else range(len(other)))
+        action = rng.randrange(4)
+        if action == 0:
+            del place[here]
+        elif action == 1:
+            place[here] = copy.deepcopy(other[there])
+        elif action == 2:
+            place[here] = rng.choice(ODD)
+        elif isinstance(place, dict):
+            place[str(there)] = place.pop(here)
+        else:
+            place.append(copy.deepcopy(place[here]))
+    return json.dumps(spec)
+
+
+@pytest.mark.parametrize("make", [mutated, rearranged])
 @pytest.mark.parametrize("seed", range(300))
-def test_a_mutated_spec_gives_jobs_or_a_sentence(seed, tmp_path, monkeypatch):
+def test_a_mutated_spec_gives_jobs_or_a_sentence(make, seed, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text, said = make(random.Random(seed)), ""
     try:
-        assert read_text(mutated(random.Random(seed))).jobs
+        jobs = read_text(text).jobs
     except KlsweepError as error:
-        assert str(error)
-        assert not JARGON.search(str(error).replace("not YAML", ""))
+        jobs, said = (), str(error)
+    assert jobs or said
+    assert not JARGON.search(said.replace("not YAML", ""))
+
+
+def test_the_spec_that_is_mutated_is_good():
+    assert len(read_text(GOOD).jobs) == 57

@@ -158,6 +158,11 @@ def test_axes_are_what_varies_in_the_order_of_the_spec():
     }
 
 
+def test_whole_trainings_are_labelled_by_what_is_not_usual():
+    sweep = read_text(BASE + "grid: {train: [{epochs: 2}, {steps: 5, lr: 0.1}]}")
+    assert sweep.axes == {"train": ("epochs=2", "lr=0.1 steps=5")}
+
+
 def test_a_name_is_that_of_the_file_where_the_spec_has_none(tmp_path):
     from klsweep.spec import read
 

@@ -1,6 +1,8 @@
 """The JSON Schema says what the reader accepts."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from test_broken import GOOD
@@ -9,6 +11,8 @@ from klsweep.part import kind_of
 from klsweep.spec import FAMILIES, Job, schema
 from klsweep.spec.keys import kinds, names
 from klsweep.spec.source import parse
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 
 
 def test_it_is_plain_json_and_every_reference_leads_somewhere():
@@ -52,6 +56,18 @@ def test_numbers_may_be_computed_and_words_not():
     }
     assert forms["beta"] == forms["train.lr"] == {"values", "range", "linspace", "logspace"}
     assert forms["reduction"] == {"values"}
+
+
+@pytest.mark.parametrize("path", sorted(SWEEPS.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_examples_use_only_what_the_schema_has(path):
+    made, spec = schema(), parse(path.read_text(encoding="utf-8"), str(path))[0].plain
+    known = {"fixed": "settings", "grid": "axes"}
+    assert set(spec) <= set(made["properties"])
+    for block, name in known.items():
+        keys = made["$defs"][name]
+        patterns = [re.compile(pattern) for pattern in keys["patternProperties"]]
+        unknown = set(spec.get(block, {})) - set(keys["properties"])
+        assert [key for key in unknown if not any(pattern.match(key) for pattern in patterns)] == []
 
 
 def test_it_is_a_schema_and_accepts_a_good_spec_and_no_typo():
