@@ -25,9 +25,7 @@ class Measures:
     loss: NDArray[np.float64]  # the objective at the weight given, scaled as the script writes it
     distortion_nats: NDArray[np.float64]
     rate_per_latent_nats: NDArray[np.float64]  # [member, latent]
-    mean_variance_per_latent: NDArray[
-        np.float64
-    ]  # [member, latent] variance over the split of E_q[z], ddof 0
+    mean_variance_per_latent: NDArray[np.float64]  # [member, latent] over the split, of E_q[z], ddof 0
     recon_sse: NDArray[np.float64]
     recon_bce: NDArray[np.float64] | None
 

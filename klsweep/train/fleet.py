@@ -16,6 +16,9 @@ from klsweep.vae.networks import Vae
 from klsweep.vae.objectives import Terms
 from klsweep.vae.weights import Weighting
 
+SHARED = ("dataset", "model", "latent_dim", "likelihood", "objective", "train")
+"""Fields of a job that are the same for all members of a fleet."""
+
 Parameters = dict[str, Tensor]
 """Stacked parameters [member, ...] by name."""
 
@@ -102,6 +105,7 @@ def assemble(
 ) -> tuple[Fleet, Parameters]:
     """The fleet of `jobs` and its initial parameters, equal for members of one seed."""
     lead = jobs[0]
+    assert all(job.identity[name] == lead.identity[name] for job in jobs for name in SHARED)
     seeds = tuple(dict.fromkeys(job.seed for job in jobs))
     shapes = (input_shape, lead.latent_dim, lead.likelihood.params_per_value)
     networks = {seed: Pass(streams.network(lead.model, seed, shapes)) for seed in seeds}

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
+import klsweep
 from klsweep.data import Data
 from klsweep.errors import Interrupted
 from klsweep.result import Result
@@ -27,7 +29,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how a fleet trains; nothing of it changes a result."""
+    """Where and how a fleet trains. Of all this, only another device changes a result, by rounding alone."""
 
     device: torch.device = CPU
     directory: Path | None = None  # of the checkpoint; None keeps none
@@ -69,11 +71,13 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
         state.epoch += 1
         state.seconds += time.monotonic() - started
         setting.on_epoch(state.epoch, fleet.epochs)
-        unfinished = state.epoch < fleet.epochs
-        if unfinished and (setting.stopping() or time.monotonic() - saved >= setting.checkpoint_seconds):
+        if state.epoch == fleet.epochs:
+            break
+        stopping = setting.stopping()  # asked once, so nobody is told of a stop without its checkpoint
+        if stopping or time.monotonic() - saved >= setting.checkpoint_seconds:
             save(state, fleet, setting)
             saved = time.monotonic()
-        if unfinished and setting.stopping():
+        if stopping:
             raise Interrupted
 
     target = torch.tensor([weighting.beta for weighting in fleet.weightings], device=setting.device)
@@ -93,7 +97,8 @@ def _epoch(fleet: Fleet, state: State, train_x: Tensor, *, dynamic: bool) -> NDA
         set_learning_rate(state.optimizer, learning_rate(fleet.lead.train, step / fleet.steps))
         measured = fleet.losses(parameters, x, noise, fleet.progress_weights[step])
         state.optimizer.zero_grad(set_to_none=True)
-        measured[0].sum().backward()  # type: ignore[no-untyped-call]  # members share no parameter, so each gets its own gradient
+        loss = measured[0].sum()  # members share no parameter, so each gets its own gradient
+        loss.backward()  # type: ignore[no-untyped-call]
         if clip is not None:
             clip_per_member(parameters.values(), clip)
         state.optimizer.step()
@@ -117,19 +122,19 @@ def save(state: State, fleet: Fleet, setting: Setting) -> None:
         return
     tensors = {f"parameter/{name}": value.detach().cpu().numpy() for name, value in state.parameters.items()}
     for index, values in state.optimizer.state_dict()["state"].items():
-        kept = {
-            key: value for key, value in values.items() if value is not None
-        }  # sgd without momentum has None
-        tensors |= {f"optimizer/{index}/{key}": value.cpu().numpy() for key, value in kept.items()}
+        for key, value in values.items():
+            if value is not None:  # as the momentum of sgd without momentum is
+                tensors[f"optimizer/{index}/{key}"] = value.cpu().numpy()
     tensors["curve"] = np.stack(state.curve)
-    notes = {"jobs": [job.id for job in fleet.jobs], "epoch": state.epoch, "seconds": state.seconds}
-    checkpoint.save(setting.directory, tensors, notes)
+    checkpoint.save(
+        setting.directory, tensors, {**_maker(fleet), "epoch": state.epoch, "seconds": state.seconds}
+    )
 
 
 def restore(state: State, fleet: Fleet, setting: Setting) -> None:
-    """Take up the checkpoint of exactly this fleet, if there is one."""
+    """Take up the checkpoint of exactly this fleet, written by the same software, if there is one."""
     found = checkpoint.load(setting.directory) if setting.directory is not None else None
-    if found is None or found[1]["jobs"] != [job.id for job in fleet.jobs]:
+    if found is None or not _maker(fleet).items() <= found[1].items():
         return
     tensors, notes = found
     for name, parameter in state.parameters.items():
@@ -141,3 +146,12 @@ def restore(state: State, fleet: Fleet, setting: Setting) -> None:
             inner.setdefault(int(index), {})[key] = torch.from_numpy(value)
     state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": inner})
     state.epoch, state.seconds, state.curve = notes["epoch"], notes["seconds"], list(tensors["curve"])
+
+
+def _maker(fleet: Fleet) -> dict[str, Any]:
+    """What must agree for a checkpoint to be continued with the bits of an uninterrupted training."""
+    return {
+        "jobs": [job.id for job in fleet.jobs],
+        "klsweep": klsweep.__version__,
+        "torch": str(torch.__version__),
+    }

@@ -26,7 +26,7 @@ MEASURED = (
 )
 """The rows of one epoch's array in a curve, [measured, member]."""
 
-ACTIVE_VARIANCE = 0.01  # Var_x(E_q[z]) above which a unit is active (Burda et al. 2016, section 4.1)
+ACTIVE_VARIANCE = 0.01  # Var_x(E_q[z]) above which a unit is active (Burda et al. 2016)
 ACTIVE_NATS = 0.01  # mean rate above which a unit counts in active_units_kl
 
 
@@ -42,11 +42,11 @@ class Trained:
 
 def diverged_at(curve: Sequence[NDArray[np.float64]], members: int) -> list[int | None]:
     """For each member the first epoch, counted from 1, whose training is not finite; None where all are."""
-    found: list[int | None] = [None] * members
-    for epoch, measured in enumerate(curve, start=1):
-        for member in np.flatnonzero(~np.isfinite(measured[:3]).all(axis=0)):
-            found[member] = found[member] or epoch
-    return found
+    if not curve:
+        return [None] * members
+    finite = np.isfinite(np.stack(curve)[:, :3])  # [epoch, measured, member]
+    bad = [np.argwhere(~finite[:, :, member]) for member in range(members)]
+    return [int(found[0, 0]) + 1 if len(found) else None for found in bad]
 
 
 def results(fleet: Fleet, trained: Trained) -> list[Result]:

@@ -6,8 +6,8 @@ from torch import Tensor
 def rate_per_latent(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(q(z_k|x) || N(0, 1)) = (mean^2 + e^logvar - 1 - logvar) / 2 (Kingma & Welling 2014, app. B).
 
-    [..., latent] nats, never negative. `expm1` keeps the digits where the posterior is the prior: there
-    e^v - 1 - v is v^2/2 and the plain form is left with rounding errors only.
+    [..., latent] nats, never negative. Near the prior, where v = logvar is small and the rate is v^2 / 4, `expm1`
+    errs by eps |v|; the plain e^v - 1 - v would err by eps, which there is more than the rate.
     """
     return 0.5 * (mean.square() + (logvar.expm1() - logvar))
 

@@ -25,7 +25,7 @@ class Linear(Part):
     """From `start` to 1 in a straight line over the first `warmup` of the training, then 1."""
 
     kind: Literal["linear"] = "linear"
-    source: ClassVar[str] = "Bowman et al. 2016, section 3.1; Sonderby et al. 2016, section 3"
+    source: ClassVar[str] = "Bowman et al. 2016, section 3.1; Sonderby et al. 2016"
 
     start: float = Field(default=0.0, ge=0, le=1, description="s at the first step")
     warmup: float = Field(

@@ -1,7 +1,7 @@
 """What a KL weight means: the three units, the four reductions, and the maps between them.
 
 A training script writes `a * recon + w * c * KL` with the raw weight w; the reduction fixes a and c. Divided
-by a, that is `recon + beta * KL` per datum in nats, so beta = w * c / a, and Higgins et al. (2017, section 3)
+by a, that is `recon + beta * KL` per datum in nats, so beta = w * c / a, and Higgins et al. (2017, fig. 6)
 compare models by beta_norm = beta * M / N with N data dimensions and M latents.
 """
 
