@@ -12,7 +12,7 @@ from klsweep.result import job_digest
 from klsweep.vae.likelihoods import Bernoulli, Likelihood
 from klsweep.vae.models import Mlp, Model
 from klsweep.vae.objectives import Elbo, Objective
-from klsweep.vae.schedules import Constant, Schedule
+from klsweep.vae.schedules import Constant, Length, Schedule
 from klsweep.vae.weights import Reduction, Unit, Weighting, weighting
 
 Positive = Annotated[float, Field(gt=0)]
@@ -61,13 +61,13 @@ class Train(Settings):
             raise ValueError(f"momentum belongs to sgd; {self.optimizer} has none")
         return self
 
-    def length(self, train_size: int) -> tuple[int, int]:
-        """(epochs, steps) of a training on `train_size` data; the last epoch may be cut short by `steps`."""
+    def length(self, train_size: int) -> Length:
+        """The length of a training on `train_size` data; the last batch of an epoch may be smaller."""
         per_epoch = -(-train_size // self.batch_size)
         if self.steps is not None:
-            return -(-self.steps // per_epoch), self.steps
+            return Length(self.steps, per_epoch)
         assert self.epochs is not None
-        return self.epochs, self.epochs * per_epoch
+        return Length(self.epochs * per_epoch, per_epoch)
 
 
 class Job(Settings):

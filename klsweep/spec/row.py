@@ -17,7 +17,7 @@ def settings_row(job: Job, *, input_dim: int, train_size: int) -> dict[str, Scal
         "latent_dim": job.latent_dim,
         "input_dim": input_dim,
         "seed": job.seed,
-        "epochs": job.train.length(train_size)[0],
+        "epochs": job.train.length(train_size).epochs,
         "weight": weighting.weight,
         "beta": weighting.beta,
         "beta_norm": weighting.beta_norm,

@@ -15,6 +15,7 @@ def misfits(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
     """What in a job does not go together, each at the place of the setting to change."""
     yield from _model(job, facts, draft)
     yield from _likelihood(job, facts, draft)
+    yield from _schedule(job, facts, draft)
 
 
 def _model(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
@@ -33,6 +34,14 @@ def _likelihood(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
         free = [name for name, part in kinds(("likelihood",)).items() if vars(part)["support"] == "real line"]
         fix = f"write likelihood: {free[0]}" if free else ""
         yield Mistake(_place(draft, "likelihood"), what, f"allowed: {', '.join(free)}", fix)
+
+
+def _schedule(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
+    """A schedule that is still below 1 at the end trains another weight than the table would say."""
+    why = job.schedule.unreached(job.train.length(facts.sizes[0]))
+    if why:
+        fix = "make it shorter, or the training longer"
+        yield Mistake(_place(draft, "schedule"), f"schedule: {why}", "allowed: one that comes to 1", fix)
 
 
 def _place(draft: Draft, name: str) -> Place:

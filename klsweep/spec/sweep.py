@@ -150,10 +150,10 @@ def _what(where: str, what: str) -> str:
 def _raise(mistakes: Iterable[Mistake], located: Located, found: Expansion) -> None:
     """All that is wrong, as one error."""
     wrong = list(mistakes)
-    known: dict[tuple[int, int, int], tuple[Mistake, ...]] = {}
+    known: dict[tuple[int, ...], tuple[Mistake, ...]] = {}
     for job, draft in found.jobs:
         if job.dataset in located.used:
-            parts = (id(job.model), id(job.likelihood), id(job.dataset))
+            parts = tuple(map(id, (job.model, job.likelihood, job.dataset, job.schedule, job.train)))
             if parts not in known:
                 facts = located.facts[located.used[job.dataset]]
                 known[parts] = tuple(rules.misfits(job, facts, draft))

@@ -14,6 +14,7 @@ from klsweep.vae import posterior
 from klsweep.vae.models import Shape
 from klsweep.vae.networks import Vae
 from klsweep.vae.objectives import Terms
+from klsweep.vae.schedules import Length
 from klsweep.vae.weights import Weighting
 
 SHARED = ("dataset", "model", "latent_dim", "likelihood", "objective", "train")
@@ -49,7 +50,6 @@ class Fleet:
     progress_weights: Tensor  # [step, member] effective beta * s(t), float32
     input_dim: int
     train_size: int
-    epochs: int
     device: torch.device
 
     @property
@@ -58,24 +58,29 @@ class Fleet:
         return self.jobs[0]
 
     @property
+    def length(self) -> Length:
+        """Steps of the training and of one epoch."""
+        return self.lead.train.length(self.train_size)
+
+    @property
     def steps(self) -> int:
         """Optimiser steps of the whole training."""
-        return len(self.progress_weights)
+        return self.length.steps
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training data; the last may be cut short."""
+        return self.length.epochs
 
     @property
     def batch_size(self) -> int:
         """Data per step."""
         return self.lead.train.batch_size
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps of a whole pass over the training data."""
-        return -(-self.train_size // self.batch_size)
-
     def steps_of(self, epoch: int) -> slice:
         """The steps of `epoch`, counted from 0; `train.steps` may end the last one early."""
-        first = epoch * self.steps_per_epoch
-        return slice(first, min(first + self.steps_per_epoch, self.steps))
+        first = epoch * self.length.steps_per_epoch
+        return slice(first, min(first + self.length.steps_per_epoch, self.steps))
 
     def forward(self, parameters: Parameters, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`Pass` for every member: inputs and outputs [member, batch, ...]."""
@@ -113,7 +118,6 @@ def assemble(
     parameters = {name: value.detach().to(device).requires_grad_() for name, value in stacked.items()}
 
     weightings = tuple(job.weighting(math.prod(input_shape)) for job in jobs)
-    epochs, steps = lead.train.length(train_size)
     fleet = Fleet(
         jobs=tuple(jobs),
         one=networks[lead.seed].to(device),
@@ -121,8 +125,7 @@ def assemble(
         member_seed=torch.tensor([seeds.index(job.seed) for job in jobs], device=device),
         weightings=weightings,
         recon_scale=torch.tensor([weighting.scales.recon for weighting in weightings], device=device),
-        progress_weights=_progress_weights(jobs, weightings, steps).to(device),
-        epochs=epochs,
+        progress_weights=_progress_weights(jobs, weightings, lead.train.length(train_size)).to(device),
         input_dim=math.prod(input_shape),
         train_size=train_size,
         device=device,
@@ -130,10 +133,12 @@ def assemble(
     return fleet, parameters
 
 
-def _progress_weights(jobs: Sequence[Job], weightings: Sequence[Weighting], steps: int) -> Tensor:
+def _progress_weights(jobs: Sequence[Job], weightings: Sequence[Weighting], length: Length) -> Tensor:
     """Effective beta at every step, [step, member]; each distinct schedule is drawn once."""
     drawn = {
-        schedule: torch.tensor([schedule.at(step / steps) for step in range(steps)], dtype=torch.float64)
+        schedule: torch.tensor(
+            [schedule.at(step, length) for step in range(length.steps)], dtype=torch.float64
+        )
         for schedule in {job.schedule for job in jobs}
     }
     columns = [drawn[job.schedule] * weighting.beta for job, weighting in zip(jobs, weightings, strict=True)]

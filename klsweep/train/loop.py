@@ -104,7 +104,22 @@ def _epoch(fleet: Fleet, state: State, train_x: Tensor, *, dynamic: bool) -> NDA
         state.optimizer.step()
         sums += measured.detach() * x.shape[1]
         seen += x.shape[1]
-    return (sums / seen).cpu().numpy()
+    means = torch.where(_sound(state), sums / seen, torch.nan)
+    return means.cpu().numpy()
+
+
+def _sound(state: State) -> Tensor:
+    """Which members' parameters and moments are finite; [member].
+
+    A squared gradient beyond float32 makes Adam's second moment infinite and its steps zero: such a member looks
+    calm and learns nothing, so it counts as diverged.
+    """
+    moments = (value for values in state.optimizer.state.values() for value in values.values())
+    held = [
+        *state.parameters.values(),
+        *(value for value in moments if value is not None and value.dim() > 0),
+    ]
+    return torch.stack([value.isfinite().flatten(1).all(1) for value in held]).all(0)
 
 
 def _validate(fleet: Fleet, state: State, valid_x: Tensor) -> NDArray[np.float64]:

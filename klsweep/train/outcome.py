@@ -115,7 +115,7 @@ def _curve(fleet: Fleet, curve: Sequence[NDArray[np.float64]], member: int) -> l
     rows = []
     for epoch, measured in enumerate(curve):
         last = fleet.steps_of(epoch).stop
-        s = schedule.at((last - 1) / fleet.steps)
+        s = schedule.at(last - 1, fleet.length)
         values = dict(zip(MEASURED, measured[:, member].tolist(), strict=True))
         rows.append({"epoch": epoch + 1, "step": last, "weight": weighting.weight * s, "s": s, **values})
     return rows

@@ -143,8 +143,13 @@ SPECS = {
     "zip without a name": Broken(B + "zip: {seed: [0, 1]}", ["2:13"], ["name the zip"]),
     "warm-up longer than the training": Broken(
         F + "grid: {beta: [1], schedule: [{kind: linear, warmup: 1.5}]}",
-        ["2:53"],
-        ["schedule.warmup: 1.5 is out of range", "<= 1"],
+        ["2:45"],
+        ["schedule: warmup 1.5 is longer than the training", "by: epoch"],
+    ),
+    "warm-up of more epochs than the training has": Broken(
+        F + "grid: {beta: [1], schedule: [{kind: linear, warmup: 20, by: epoch}]}",
+        ["2:30"],
+        ["schedule: warmup takes", "the training has", "make it shorter"],
     ),
     "no weight": Broken(F, ["1:1"], ["no weight is given", "beta_norm, beta, weight", "grid"]),
     "two weights": Broken(

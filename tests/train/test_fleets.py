@@ -113,3 +113,9 @@ def test_a_fleet_trains_without_validation_data_and_leaves_their_columns_empty()
     stored = codec.decode_curve(codec.encode_curve(result.curve))
     assert [stored[0][name] for name in columns] == [None] * 3
     assert furthest(result, trained(job(), data=data)[0]) == 0  # and validation touches nothing
+
+
+def test_a_weight_whose_squared_gradient_overflows_is_diverged_not_calm() -> None:
+    # float32 ends at 3.4e38: a gradient of 1e20 and more has no square, Adam divides by infinity and stands still
+    results = trained(job(1.0), job(1e22))
+    assert [result.status for result in results] == [Status.OK, Status.DIVERGED]

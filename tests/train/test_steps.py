@@ -55,7 +55,8 @@ def torch_optimizer(settings: Any, parameters: Any) -> torch.optim.Optimizer:
 def plain_loop(one: Job, beta_at: Any, scale: float) -> tuple[dict[str, np.ndarray], list[list[float]]]:
     """Final weights by name, and (loss, distortion, rate) of every epoch, averaged over its data."""
     network, settings = Plain(one.seed), one.train
-    epochs, steps = settings.length(SIZE)
+    length = settings.length(SIZE)
+    epochs, steps = length.epochs, length.steps
     optimizer = torch_optimizer(settings, network.parameters())
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     fleet, _ = assemble([one], (1, 8, 8), train_size=SIZE, device=torch.device("cpu"))
