@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.func import vmap
 
 from klsweep.train.batches import noise_for
-from klsweep.train.fleet import Fleet, Parameters
+from klsweep.train.fleet import Fleet, Members, Output
 from klsweep.train.streams import Purpose
-from klsweep.vae import posterior
-from klsweep.vae.objectives import Terms
+from klsweep.vae.likelihoods.likelihood import Own
+from klsweep.vae.objectives import Memory
 
 CHUNK = 512  # data at once; a constant, so that the order of summation is always the same
 
@@ -37,14 +37,12 @@ class Measures:
 
 
 @torch.no_grad()
-def evaluate(
-    fleet: Fleet, parameters: Parameters, split: Tensor, *, purpose: Purpose, weight: Tensor
-) -> Measures:
+def evaluate(fleet: Fleet, members: Members, split: Tensor, *, purpose: Purpose, weight: Tensor) -> Measures:
     """Measure every member on `split` [n, *input_shape]; `weight` [member] is the effective beta in the loss."""
     sums: dict[str, Tensor] = {}
     shift: Tensor | None = None
     for x, noise in _chunks(fleet, split, purpose):
-        seen = _measure(fleet, parameters, (x, noise), weight)
+        seen = _measure(fleet, members, (x, noise), weight)
         mean = seen.pop("mean")
         shift = mean.mean(1, keepdim=True) if shift is None else shift  # near the mean, so squares stay small
         seen |= {"shifted": mean - shift, "shifted_squared": (mean - shift).square()}
@@ -71,23 +69,25 @@ def _chunks(fleet: Fleet, split: Tensor, purpose: Purpose) -> Iterator[tuple[Ten
 
 
 def _measure(
-    fleet: Fleet, parameters: Parameters, inputs: tuple[Tensor, Tensor], weight: Tensor
+    fleet: Fleet, members: Members, inputs: tuple[Tensor, Tensor], weight: Tensor
 ) -> dict[str, Tensor]:
     """Everything of one chunk: [member, chunk], and [member, chunk, latent] for `mean` and `rate`."""
     likelihood, objective = fleet.lead.likelihood, fleet.lead.objective
 
-    def of_one(x: Tensor, mean: Tensor, logvar: Tensor, params: Tensor, weight: Tensor) -> dict[str, Tensor]:
-        terms = Terms(-likelihood.log_prob(x, params), posterior.rate_per_latent(mean, logvar))
+    def of_one(x: Tensor, output: Output, own: Own, memory: Memory, weight: Tensor) -> dict[str, Tensor]:
+        terms = fleet.terms(x, output, own)
         seen = {
-            "loss": objective.loss(terms, weight),
+            "loss": objective.loss(terms, weight, memory).expand(len(x)),
             "distortion": terms.distortion,
             "rate": terms.rate_per_latent,
-            "mean": mean,
-            "sse": (x - likelihood.mean(params)).square().flatten(1).sum(1),
+            "mean": output.mean,
+            "sse": (x - likelihood.mean(output.params)).square().flatten(1).sum(1),
         }
-        bce = likelihood.cross_entropy(x, params)
+        bce = likelihood.cross_entropy(x, output.params)
         return seen if bce is None else {**seen, "bce": bce}
 
     x, noise = inputs
-    measured: dict[str, Tensor] = vmap(of_one)(x, *fleet.forward(parameters, x, noise), weight)
+    output = fleet.forward(members.parameters, x, noise)
+    own = likelihood.own_of(members.own, members.likelihood)
+    measured: dict[str, Tensor] = vmap(of_one)(x, output, own, members.objective, weight)
     return measured

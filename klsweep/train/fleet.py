@@ -1,8 +1,9 @@
 """A fleet: what its members share, their stacked parameters, and the forward pass of all of them at once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +12,10 @@ from torch.func import functional_call, stack_module_state, vmap
 from klsweep.spec.job import Job
 from klsweep.train import streams
 from klsweep.vae import posterior
+from klsweep.vae.likelihoods.likelihood import Own
 from klsweep.vae.models import Shape
 from klsweep.vae.networks import Vae
-from klsweep.vae.objectives import Terms
+from klsweep.vae.objectives import Memory, Seen, Terms
 from klsweep.vae.schedules import Length
 from klsweep.vae.weights import Weighting
 
@@ -23,18 +25,57 @@ SHARED = ("dataset", "model", "latent_dim", "likelihood", "objective", "train")
 Parameters = dict[str, Tensor]
 """Stacked parameters [member, ...] by name."""
 
+OWN = "likelihood."  # before the names of the parameters that belong to the likelihood
+
+
+class Losses(NamedTuple):
+    """Batch means of a step, [member] each: the loss as the script writes it, and what was seen on the way."""
+
+    loss: Tensor
+    distortion: Tensor
+    rate: Tensor
+    squared_error: Tensor  # 0 where the objective does not watch it
+    spread: Tensor  # the likeliest scale of the batch; 0 where the likelihood does not fit it so
+
+
+@dataclass
+class Members:
+    """What training changes, all members stacked: parameters, and what objective and likelihood remember."""
+
+    parameters: Parameters
+    objective: Memory
+    likelihood: Memory
+
+    @property
+    def own(self) -> Parameters:
+        """The likelihood's own trained parameters."""
+        return {
+            name.removeprefix(OWN): value for name, value in self.parameters.items() if name.startswith(OWN)
+        }
+
+
+class Output(NamedTuple):
+    """What a network makes of a batch: [batch, latent] three times, and the decoder's parameters."""
+
+    mean: Tensor
+    logvar: Tensor
+    z: Tensor
+    params: Tensor
+
 
 class Pass(nn.Module):
-    """Encode, sample, decode: (mean, logvar, likelihood parameters)."""
+    """Encode, sample, decode; and the parameters of the likelihood's own, which are trained with the network."""
 
-    def __init__(self, vae: Vae) -> None:
+    def __init__(self, vae: Vae, own: Parameters) -> None:
         super().__init__()
         self.vae = vae
+        self.likelihood = nn.ParameterDict(own)
 
-    def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, noise: Tensor) -> Output:
         """`x` [batch, *input_shape] and standard normal `noise` [batch, latent] of one model."""
         mean, logvar = self.vae.encode(x)
-        return mean, logvar, self.vae.decode(posterior.sample(mean, logvar, noise))
+        z = posterior.sample(mean, logvar, noise)
+        return Output(mean, logvar, z, self.vae.decode(z))
 
 
 @dataclass(frozen=True)
@@ -82,38 +123,74 @@ class Fleet:
         first = epoch * self.length.steps_per_epoch
         return slice(first, min(first + self.length.steps_per_epoch, self.steps))
 
-    def forward(self, parameters: Parameters, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, parameters: Parameters, x: Tensor, noise: Tensor) -> Output:
         """`Pass` for every member: inputs and outputs [member, batch, ...]."""
         if self.one.vae.member_axis:
-            outputs: tuple[Tensor, Tensor, Tensor] = functional_call(self.one, parameters, (x, noise))
+            outputs: Output = functional_call(self.one, parameters, (x, noise))
             return outputs
-        stacked: tuple[Tensor, Tensor, Tensor] = vmap(
-            lambda own, x, noise: functional_call(self.one, own, (x, noise))
-        )(parameters, x, noise)
+        stacked: Output = vmap(lambda each, x, noise: functional_call(self.one, each, (x, noise)))(
+            parameters, x, noise
+        )
         return stacked
 
-    def losses(self, parameters: Parameters, x: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
-        """Loss as the script writes it, distortion and rate, batch means: [3, member]; `weight` [member]."""
+    def terms(self, x: Tensor, output: Output, own: Own) -> Terms:
+        """The terms of one model's batch."""
+        likelihood = self.lead.likelihood
+        error = (
+            (x - likelihood.mean(output.params)).square().flatten(1).sum(1) if self.watches_error else None
+        )
+        return Terms(
+            distortion=-likelihood.log_prob(x, output.params, own),
+            rate_per_latent=posterior.rate_per_latent(output.mean, output.logvar),
+            mean=output.mean,
+            logvar=output.logvar,
+            z=output.z,
+            squared_error=error,
+        )
+
+    @property
+    def watches_error(self) -> bool:
+        """Whether the objective needs the squared error."""
+        return self.lead.objective.watches_error
+
+    def losses(self, members: Members, x: Tensor, noise: Tensor, weight: Tensor) -> Losses:
+        """Batch means of every member; `weight` [member] is the effective beta of the step."""
         likelihood, objective = self.lead.likelihood, self.lead.objective
 
-        def of_one(x: Tensor, mean: Tensor, logvar: Tensor, params: Tensor, weight: Tensor) -> Tensor:
-            terms = Terms(-likelihood.log_prob(x, params), posterior.rate_per_latent(mean, logvar))
-            loss = objective.loss(terms, weight)
-            return torch.stack([loss.mean(), terms.distortion.mean(), terms.rate_per_latent.sum(1).mean()])
+        def of_one(x: Tensor, output: Output, own: Own, memory: Memory, weight: Tensor) -> Losses:
+            own = likelihood.own_on(x, output.params, likelihood.own_of(own, {}) if own else {})
+            terms = self.terms(x, output, own)
+            rate, zero = terms.rate_per_latent.sum(1).mean(), weight * 0
+            return Losses(
+                loss=objective.loss(terms, weight, memory),
+                distortion=terms.distortion.mean(),
+                rate=rate,
+                squared_error=zero if terms.squared_error is None else terms.squared_error.mean(),
+                spread=likelihood.spread(x, output.params) if likelihood.scale == "optimal" else zero,
+            )
 
-        measured: Tensor = vmap(of_one, out_dims=1)(x, *self.forward(parameters, x, noise), weight)
-        return torch.cat([self.recon_scale * measured[:1], measured[1:]])
+        output = self.forward(members.parameters, x, noise)
+        found: Losses = vmap(of_one)(x, output, members.own, members.objective, weight)
+        return found._replace(loss=self.recon_scale * found.loss)
+
+    @torch.no_grad()
+    def remember(self, members: Members, seen: Losses, weight: Tensor, progress: float) -> None:
+        """Take a step's batch means into the memories of objective and likelihood."""
+        means = Seen(seen.distortion, seen.rate, seen.squared_error, self.input_dim, progress)
+        members.objective = self.lead.objective.next(members.objective, means, weight)
+        members.likelihood = self.lead.likelihood.next(members.likelihood, seen.spread)
 
 
 def assemble(
     jobs: Sequence[Job], input_shape: Shape, *, train_size: int, device: torch.device
-) -> tuple[Fleet, Parameters]:
-    """The fleet of `jobs` and its initial parameters, equal for members of one seed."""
+) -> tuple[Fleet, Members]:
+    """The fleet of `jobs` and its members as they start, equal for members of one seed."""
     lead = jobs[0]
     assert all(job.identity[name] == lead.identity[name] for job in jobs for name in SHARED)
     seeds = tuple(dict.fromkeys(job.seed for job in jobs))
     shapes = (input_shape, lead.latent_dim, lead.likelihood.params_per_value)
-    networks = {seed: Pass(streams.network(lead.model, seed, shapes)) for seed in seeds}
+    own = lead.likelihood.parameters(input_shape)
+    networks = {seed: Pass(streams.network(lead.model, seed, shapes), own) for seed in seeds}
     stacked, _ = stack_module_state([networks[job.seed] for job in jobs])
     parameters = {name: value.detach().to(device).requires_grad_() for name, value in stacked.items()}
 
@@ -130,7 +207,14 @@ def assemble(
         train_size=train_size,
         device=device,
     )
-    return fleet, parameters
+    return fleet, Members(
+        parameters, _every(lead.objective.start(), fleet), _every(lead.likelihood.start(), fleet)
+    )
+
+
+def _every(start: Mapping[str, float], fleet: Fleet) -> Memory:
+    """A memory for each member, all alike at the start."""
+    return {name: torch.full((len(fleet.jobs),), value, device=fleet.device) for name, value in start.items()}
 
 
 def _progress_weights(jobs: Sequence[Job], weightings: Sequence[Weighting], length: Length) -> Tensor:

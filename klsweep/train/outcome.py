@@ -2,7 +2,7 @@
 
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import klsweep
 from klsweep.result import Result, Scalar, Status
 from klsweep.spec.row import settings_row
 from klsweep.train.evaluate import Measures
-from klsweep.train.fleet import Fleet
+from klsweep.train.fleet import Fleet, Members
+from klsweep.version import __version__
 
 MEASURED = (
     "train_loss",
@@ -36,7 +36,7 @@ class Trained:
 
     curve: Sequence[NDArray[np.float64]]  # one [measured, member] per epoch
     tested: Measures
-    weights: Mapping[str, NDArray[Any]]  # [member, ...] by name
+    members: Members
     seconds: float  # of training, all members
 
 
@@ -57,7 +57,10 @@ def results(fleet: Fleet, trained: Trained) -> list[Result]:
 
 def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) -> Result:
     job = fleet.jobs[member]
-    measured = _metrics(trained.tested, member, fleet.input_dim)
+    measured = {
+        **_metrics(trained.tested, member, fleet.input_dim),
+        **_fitted(fleet, trained.members, member),
+    }
     sound = stopped is None and math.isfinite(measured["elbo_nats"] or 0.0)
     row = {
         **settings_row(job, input_dim=fleet.input_dim, train_size=fleet.train_size),
@@ -73,7 +76,7 @@ def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) ->
             row={"job_id": job.id, "status": Status.OK.value, **row},
             curve=curve,
             arrays=_arrays(trained.tested, member),
-            weights={name: values[member] for name, values in trained.weights.items()},
+            weights=_weights(trained.members, member),
             provenance=_provenance(fleet),
         )
     when = f"in epoch {stopped} of {fleet.epochs}" if stopped else "on the held-out data"
@@ -102,6 +105,28 @@ def _metrics(tested: Measures, member: int, input_dim: int) -> dict[str, float |
     }
 
 
+def _fitted(fleet: Fleet, members: Members, member: int) -> dict[str, float | None]:
+    """What likelihood and objective found for themselves: a variance, with its theta, and weights."""
+    likelihood, objective, beta = fleet.lead.likelihood, fleet.lead.objective, fleet.weightings[member].beta
+    target = torch.tensor([weighting.beta for weighting in fleet.weightings], device=fleet.device)
+    found: dict[str, float | None] = {
+        name: float(value[member]) for name, value in objective.report(members.objective, target).items()
+    }
+    variance = likelihood.fitted_sigma2(likelihood.own_of(members.own, members.likelihood))
+    if variance is not None:
+        sigma2 = float(variance[member])
+        found |= {"fitted_sigma2": sigma2, "theta": beta * sigma2}
+    return found
+
+
+def _weights(members: Members, member: int) -> dict[str, NDArray[Any]]:
+    """The parameters of one model, by the names they have in its network."""
+    return {
+        name.removeprefix("vae."): value[member].detach().cpu().numpy()
+        for name, value in members.parameters.items()
+    }
+
+
 def _arrays(tested: Measures, member: int) -> dict[str, NDArray[np.float64]]:
     return {
         "rate_per_latent_nats": tested.rate_per_latent_nats[member],
@@ -124,7 +149,7 @@ def _curve(fleet: Fleet, curve: Sequence[NDArray[np.float64]], member: int) -> l
 def _provenance(fleet: Fleet) -> dict[str, Scalar]:
     """What trained this, beside the job itself."""
     return {
-        "klsweep": klsweep.__version__,
+        "klsweep": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),

@@ -231,6 +231,7 @@ def _checked(part: Kind, by: By, **lengths: float) -> Kind:
     for name, value in lengths.items():
         if by == "fraction" and value > 1:
             raise ValueError(
-                f"{name} {value:g} is longer than the training: a share is at most 1; for {value:g} epochs add by: epoch"
+                f"{name} {value:g} is longer than the training: a share is at most 1; "
+                f"for {value:g} epochs add by: epoch"
             )
     return part

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from small import digits, job, same_bits, trained
 
-import klsweep
 from klsweep.errors import Interrupted
 from klsweep.result import Result
 from klsweep.spec.job import Job
 from klsweep.store import checkpoint
-from klsweep.train import Setting
+from klsweep.train import Setting, continuing
 from klsweep.vae.models import Conv, Linear
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -121,7 +120,7 @@ def test_a_checkpoint_of_another_fleet_is_ignored(others: list[Job], tmp_path: P
 def test_a_checkpoint_of_another_version_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = fleet("adam")
     stopped(jobs, tmp_path, at=2)
-    monkeypatch.setattr(klsweep, "__version__", "0.0.0")
+    monkeypatch.setattr(continuing, "__version__", "0.0.0")
     assert continued(jobs, tmp_path)[1] == 1
 
 

@@ -158,12 +158,14 @@ def test_test_data_choose_nothing() -> None:
 def test_a_posterior_far_from_the_origin_keeps_the_digits_of_its_variance() -> None:
     """A mean of 1000 with a spread of 1: float32 squares about 0 would be off by 1e6 * 6e-8 = 0.06."""
     one = job(0.0, length={"steps": 1, "lr": 1e-9})
-    fleet, parameters = assemble([one], (1, 8, 8), train_size=300, device=torch.device("cpu"))
+    fleet, members = assemble([one], (1, 8, 8), train_size=300, device=torch.device("cpu"))
     with torch.no_grad():
-        parameters["vae.encoder.2.bias"][:, :LATENT] += 1000
+        members.parameters["vae.encoder.2.bias"][:, :LATENT] += 1000
     split = torch.from_numpy(data(1000).test)
-    seen = evaluate.evaluate(fleet, parameters, split, purpose="test noise", weight=torch.tensor([0.0]))
-    weights = {name.removeprefix("vae."): value[0].detach().numpy() for name, value in parameters.items()}
+    seen = evaluate.evaluate(fleet, members, split, purpose="test noise", weight=torch.tensor([0.0]))
+    weights = {
+        name.removeprefix("vae."): value[0].detach().numpy() for name, value in members.parameters.items()
+    }
     expected = recomputed(one, weights, split.numpy(), "test noise")["variances"]
     # Each mean is rounded to 1000 * 6e-8; with a spread s that is 2 s * 6e-5 in a squared deviation at most.
     slack = 2 * 6e-5 * np.sqrt(expected) + 6e-5**2

@@ -9,13 +9,13 @@ from small import INPUT_DIM, digits, job, trained
 
 from klsweep.train import streams
 from klsweep.train.batches import epoch_batches, noise_for
-from klsweep.train.fleet import Fleet, Parameters, assemble
+from klsweep.train.fleet import Fleet, Members, assemble
 from klsweep.vae.models import Conv, Mlp
 
 SHAPES = ((1, 8, 8), 4, 1)
 
 
-def assembled(*jobs) -> tuple[Fleet, Parameters]:
+def assembled(*jobs) -> tuple[Fleet, Members]:
     return assemble(jobs, (1, 8, 8), train_size=300, device=torch.device("cpu"))
 
 
@@ -70,10 +70,10 @@ def test_a_member_sees_the_same_numbers_in_any_fleet_and_at_any_position() -> No
 def test_members_of_one_seed_start_from_one_network_wherever_they_stand() -> None:
     _, alone = assembled(job(1.0, seed=5))
     _, crowd = assembled(job(0.1, seed=2), job(9.0, seed=5), job(2.0, seed=5, reduction="mean"))
-    for name, value in alone.items():
-        assert torch.equal(value[0], crowd[name][1])
-        assert torch.equal(value[0], crowd[name][2])
-        assert not torch.equal(value[0], crowd[name][0])
+    for name, value in alone.parameters.items():
+        assert torch.equal(value[0], crowd.parameters[name][1])
+        assert torch.equal(value[0], crowd.parameters[name][2])
+        assert not torch.equal(value[0], crowd.parameters[name][0])
 
 
 def test_training_neither_reads_nor_moves_torchs_global_generator() -> None:

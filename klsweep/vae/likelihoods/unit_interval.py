@@ -1,0 +1,123 @@
+"""Densities and mass functions of values in [0, 1]: Bernoulli, continuous Bernoulli, Beta."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from klsweep.vae.likelihoods.likelihood import NOTHING, Own, Support, Unscaled
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Bernoulli(Unscaled):
+    """Each dimension is a coin: x in {0, 1}, `params` are logits. Grey x in [0, 1] gives the cross-entropy."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    source: ClassVar[str] = "Kingma & Welling 2014, appendix C.1"
+
+    support: ClassVar[Support] = "unit interval"
+
+    def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":  # noqa: ARG002
+        """sum_j x_j l_j - ln(1 + e^{l_j}) with logits l. [batch] nats."""
+        from torch.nn.functional import softplus
+
+        return (x * params - softplus(params)).flatten(1).sum(1)
+
+    def mean(self, params: "Tensor") -> "Tensor":
+        """E[x|z] = sigmoid(logits). [batch, *input_shape]."""
+        return params.sigmoid()
+
+    def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":
+        """Binary cross-entropy of the mean: the distortion itself. [batch] nats."""
+        return -self.log_prob(x, params)
+
+
+class ContinuousBernoulli(Unscaled):
+    """Density C(l) l^x (1-l)^(1-x) on [0, 1], the Bernoulli with its missing normaliser; `params` are logits.
+
+    Unbounded at x in {0, 1}: on binary data its nats are no match for Bernoulli nats.
+    """
+
+    kind: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+    source: ClassVar[str] = "Loaiza-Ganem & Cunningham 2019, eqs. 2-4, as an exponential family in the logit"
+
+    support: ClassVar[Support] = "unit interval"
+
+    def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":  # noqa: ARG002
+        """sum_j x_j eta_j - A(eta_j) with logits eta and A(eta) = ln((e^eta - 1) / eta). [batch] nats."""
+        return (x * params - _log_partition(params)).flatten(1).sum(1)
+
+    def mean(self, params: "Tensor") -> "Tensor":
+        """E[x|z] = 1 / (1 - e^-eta) - 1 / eta. [batch, *input_shape]."""
+        import torch
+
+        near, eta = params.abs() < SERIES_BELOW, params
+        far = torch.where(near, 1.0, eta)
+        square = eta.square()
+        series = 0.5 + eta * (1 / 12 - square * (1 / 720 - square / 30240))
+        return torch.where(near, series, -1 / (-far).expm1() - 1 / far).clamp(0, 1)
+
+    def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":
+        """Binary cross-entropy of the mean. [batch] nats."""
+        return _binary_cross_entropy(x, self.mean(params))
+
+
+class Beta(Unscaled):
+    """Each dimension is Beta(a, b), both from the decoder; x is clipped to [epsilon, 1 - epsilon]."""
+
+    kind: Literal["beta"] = "beta"
+    source: ClassVar[str] = "Loaiza-Ganem & Cunningham 2019, the Beta baseline of the official code"
+
+    epsilon: float = Field(default=1e-4, gt=0, lt=0.5, description="distance that data keep from 0 and 1")
+
+    params_per_value: ClassVar[int] = 2
+    support: ClassVar[Support] = "unit interval"
+
+    def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":  # noqa: ARG002
+        """sum_j (a-1) ln x + (b-1) ln(1-x) - ln B(a, b), of the clipped x. [batch] nats."""
+        clipped = x.clamp(self.epsilon, 1 - self.epsilon)
+        a, b = _positive(params)
+        log_beta = a.lgamma() + b.lgamma() - (a + b).lgamma()
+        return ((a - 1) * clipped.log() + (b - 1) * (-clipped).log1p() - log_beta).flatten(1).sum(1)
+
+    def mean(self, params: "Tensor") -> "Tensor":
+        """E[x|z] = a / (a + b). [batch, *input_shape]."""
+        a, b = _positive(params)
+        return a / (a + b)
+
+    def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":
+        """Binary cross-entropy of the mean. [batch] nats."""
+        return _binary_cross_entropy(x, self.mean(params))
+
+
+SERIES_BELOW = 1.0
+"""|eta| below which A and the mean are taken from their series: the first term left out is 1e-7 there, float32's
+own precision, and the closed forms lose as much by cancellation."""
+
+
+def _log_partition(eta: "Tensor") -> "Tensor":
+    """A(eta) = ln((e^eta - 1) / eta); 0 at 0. Where it is not used, each branch is kept finite for the gradient."""
+    import torch
+
+    near = eta.abs() < SERIES_BELOW
+    size = torch.where(near, 1.0, eta.abs())
+    closed = eta.clamp(min=0) + (-(-size).exp()).log1p() - size.log()
+    small = torch.where(near, eta, 0.0)
+    square = small.square()
+    series = small / 2 + square * (1 / 24 - square * (1 / 2880 - square / 181440))
+    return torch.where(near, series, closed)
+
+
+def _positive(params: "Tensor") -> tuple["Tensor", "Tensor"]:
+    """Two positive parameters per dimension, 1e-6 + softplus of what the decoder gives."""
+    from torch.nn.functional import softplus
+
+    a, b = (1e-6 + softplus(params)).unbind(-1)
+    return a, b
+
+
+def _binary_cross_entropy(x: "Tensor", mean: "Tensor") -> "Tensor":
+    from torch.nn.functional import binary_cross_entropy
+
+    return binary_cross_entropy(mean, x, reduction="none").flatten(1).sum(1)

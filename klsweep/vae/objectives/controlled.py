@@ -1,0 +1,115 @@
+"""Objectives that find their own weight: towards a rate, a squared error, or a balance of both."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from klsweep.vae.objectives.objective import Memory, ObjectivePart, Seen, Terms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TargetRate(ObjectivePart):
+    """A PI controller moves beta until the rate is `nats`; the job's weight is the largest beta it may use."""
+
+    kind: Literal["target_rate"] = "target_rate"
+    source: ClassVar[str] = "Shao et al. 2020, eq. 8, with the integral frozen where beta is at a bound"
+    weight_means: ClassVar[str] = "the largest beta the controller may use"
+
+    nats: float = Field(default=10.0, gt=0, description="the rate to hold")
+    proportional: float = Field(default=0.01, ge=0, description="K_p")
+    integral: float = Field(default=1e-3, gt=0, description="K_i, a step")
+    lowest: float = Field(default=0.0, ge=0, description="the smallest beta it may use")
+
+    def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
+        """-log p(x|z) + beta * KL with the controller's beta. [] nats."""
+        return (terms.distortion + self._bounded(memory, weight) * terms.rate_per_latent.sum(1)).mean()
+
+    def start(self) -> dict[str, float]:
+        """The smallest beta, nothing summed."""
+        return {"beta": self.lowest, "summed": 0.0}
+
+    def next(self, memory: Memory, seen: Seen, weight: "Tensor") -> Memory:
+        """beta = K_p / (1 + e^error) + K_i * (summed rate - nats) + lowest, error = nats - rate.
+
+        The sum does not grow while beta is beyond a bound and the error would push it further (anti-windup).
+        """
+        error = self.nats - seen.rate
+        too_high = (memory["beta"] >= weight) & (error < 0)
+        too_low = (memory["beta"] <= self.lowest) & (error > 0)
+        summed = memory["summed"] - self.integral * error.where(~(too_high | too_low), error * 0)
+        return {"beta": self.proportional * (-error).sigmoid() + summed + self.lowest, "summed": summed}
+
+    def report(self, memory: Memory, weight: "Tensor") -> Memory:
+        """The beta it ended with."""
+        return {"controlled_beta": self._bounded(memory, weight)}
+
+    def _bounded(self, memory: Memory, weight: "Tensor") -> "Tensor":
+        return memory["beta"].clamp(min=self.lowest).minimum(weight)
+
+
+class Geco(ObjectivePart):
+    """The smallest rate among models whose squared error is at most `sse`: a multiplier on the error finds it."""
+
+    kind: Literal["geco"] = "geco"
+    source: ClassVar[str] = "Rezende & Viola 2018, algorithm 1"
+    watches_error: ClassVar[bool] = True
+
+    sse: float = Field(
+        gt=0, description="squared error per datum, summed over dimensions, that is good enough"
+    )
+    speed: float = Field(
+        default=1e-3, gt=0, description="change of ln lambda a step, per relative excess of the error"
+    )
+    memory: float = Field(
+        default=0.99, ge=0, lt=1, description="share kept a step of the running mean of the excess"
+    )
+
+    def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
+        """weight * KL + lambda * (squared error - sse). [] nats."""
+        assert terms.squared_error is not None
+        excess = terms.squared_error.mean() - self.sse
+        return weight * terms.rate_per_latent.sum(1).mean() + memory["log_lambda"].exp() * excess
+
+    def start(self) -> dict[str, float]:
+        """lambda = 1, no excess."""
+        return {"log_lambda": 0.0, "excess": 0.0}
+
+    def next(self, memory: Memory, seen: Seen, weight: "Tensor") -> Memory:  # noqa: ARG002
+        """Too large an error raises lambda: ln lambda grows by speed * running mean of (error - sse) / sse."""
+        now = (seen.squared_error - self.sse) / self.sse
+        excess = self.memory * memory["excess"] + (1 - self.memory) * now
+        return {"log_lambda": memory["log_lambda"] + self.speed * excess.clamp(-10, 10), "excess": excess}
+
+    def report(self, memory: Memory, weight: "Tensor") -> Memory:
+        """The multiplier, and theta = weight / (2 lambda), the beta * sigma^2 with the same optimum."""
+        multiplier = memory["log_lambda"].exp()
+        return {"controlled_lambda": multiplier, "controlled_theta": weight / (2 * multiplier)}
+
+
+class Balanced(ObjectivePart):
+    """The squared error over twice its own running size, which can only shrink."""
+
+    kind: Literal["balanced"] = "balanced"
+    source: ClassVar[str] = "Asperti & Trentin 2020, section 4; the running mean of the official code"
+    watches_error: ClassVar[bool] = True
+
+    def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
+        """Squared error / (2 gamma^2) + weight * KL, gamma^2 the error remembered. [] nats."""
+        assert terms.squared_error is not None
+        rate = terms.rate_per_latent.sum(1)
+        return (terms.squared_error / (2 * memory["gamma2"]) + weight * rate).mean()
+
+    def start(self) -> dict[str, float]:
+        """gamma^2 = 1, per dimension."""
+        return {"gamma2": 1.0}
+
+    def next(self, memory: Memory, seen: Seen, weight: "Tensor") -> Memory:  # noqa: ARG002
+        """gamma^2 <- min(gamma^2, 0.99 gamma^2 + 0.01 mean squared error)."""
+        running = 0.99 * memory["gamma2"] + 0.01 * seen.squared_error / seen.input_dim
+        return {"gamma2": memory["gamma2"].minimum(running)}
+
+    def report(self, memory: Memory, weight: "Tensor") -> Memory:
+        """theta = weight * gamma^2, the beta * sigma^2 it trained with at the end."""
+        return {"controlled_theta": weight * memory["gamma2"]}
