@@ -5,7 +5,7 @@ from klsweep.spec.job import Job
 
 
 def settings_row(job: Job, *, input_dim: int, train_size: int) -> dict[str, Scalar]:
-    """Every setting with a column of its own; `theta` = beta * sigma^2 is None where there is no fixed sigma^2."""
+    """Every setting with a column of its own; `theta` = beta * sigma^2 is None where either is found in training."""
     weighting, sigma2 = job.weighting(input_dim), job.likelihood.sigma2
     return {
         "dataset": job.dataset.label,
@@ -21,5 +21,5 @@ def settings_row(job: Job, *, input_dim: int, train_size: int) -> dict[str, Scal
         "weight": weighting.weight,
         "beta": weighting.beta,
         "beta_norm": weighting.beta_norm,
-        "theta": None if sigma2 is None else weighting.beta * sigma2,
+        "theta": weighting.beta * sigma2 if sigma2 is not None and job.objective.weighs_rate else None,
     }

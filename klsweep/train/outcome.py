@@ -84,7 +84,12 @@ def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) ->
         job_id=job.id,
         job=job.identity,
         status=Status.DIVERGED,
-        row={"job_id": job.id, "status": Status.DIVERGED.value, **row, **dict.fromkeys(measured)},
+        row={
+            "job_id": job.id,
+            "status": Status.DIVERGED.value,
+            **row,
+            **dict.fromkeys(measured.keys() - {"theta"}),
+        },
         curve=curve[:stopped],
         error=f"the loss became infinite or NaN {when}: try a smaller train.lr or weight, or train.clip",
         provenance=_provenance(fleet),
@@ -106,16 +111,19 @@ def _metrics(tested: Measures, member: int, input_dim: int) -> dict[str, float |
 
 
 def _fitted(fleet: Fleet, members: Members, member: int) -> dict[str, float | None]:
-    """What likelihood and objective found for themselves: a variance, with its theta, and weights."""
+    """What likelihood and objective found for themselves: weights and a variance, with the theta they come to."""
     likelihood, objective, beta = fleet.lead.likelihood, fleet.lead.objective, fleet.weightings[member].beta
     target = torch.tensor([weighting.beta for weighting in fleet.weightings], device=fleet.device)
+    variance = likelihood.fitted_sigma2(likelihood.own_of(members.own, members.likelihood))
     found: dict[str, float | None] = {
         name: float(value[member]) for name, value in objective.report(members.objective, target).items()
     }
-    variance = likelihood.fitted_sigma2(likelihood.own_of(members.own, members.likelihood))
+    sigma2 = likelihood.sigma2 if variance is None else float(variance[member].detach())
     if variance is not None:
-        sigma2 = float(variance[member])
-        found |= {"fitted_sigma2": sigma2, "theta": beta * sigma2}
+        found["fitted_sigma2"] = sigma2
+    used = found.get("controlled_beta", beta if objective.weighs_rate else None)
+    if used is not None and sigma2 is not None:
+        found["theta"] = used * sigma2
     return found
 
 

@@ -15,6 +15,7 @@ class TargetRate(ObjectivePart):
 
     kind: Literal["target_rate"] = "target_rate"
     source: ClassVar[str] = "Shao et al. 2020, eq. 8, with the integral frozen where beta is at a bound"
+    weighs_rate: ClassVar[bool] = False
     weight_means: ClassVar[str] = "the largest beta the controller may use"
 
     nats: float = Field(default=10.0, gt=0, description="the rate to hold")
@@ -54,6 +55,7 @@ class Geco(ObjectivePart):
 
     kind: Literal["geco"] = "geco"
     source: ClassVar[str] = "Rezende & Viola 2018, algorithm 1"
+    weighs_rate: ClassVar[bool] = False
     watches_error: ClassVar[bool] = True
 
     sse: float = Field(
@@ -85,7 +87,7 @@ class Geco(ObjectivePart):
     def report(self, memory: Memory, weight: "Tensor") -> Memory:
         """The multiplier, and theta = weight / (2 lambda), the beta * sigma^2 with the same optimum."""
         multiplier = memory["log_lambda"].exp()
-        return {"controlled_lambda": multiplier, "controlled_theta": weight / (2 * multiplier)}
+        return {"controlled_lambda": multiplier, "theta": weight / (2 * multiplier)}
 
 
 class Balanced(ObjectivePart):
@@ -93,6 +95,7 @@ class Balanced(ObjectivePart):
 
     kind: Literal["balanced"] = "balanced"
     source: ClassVar[str] = "Asperti & Trentin 2020, section 4; the running mean of the official code"
+    weighs_rate: ClassVar[bool] = False
     watches_error: ClassVar[bool] = True
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
@@ -112,4 +115,4 @@ class Balanced(ObjectivePart):
 
     def report(self, memory: Memory, weight: "Tensor") -> Memory:
         """theta = weight * gamma^2, the beta * sigma^2 it trained with at the end."""
-        return {"controlled_theta": weight * memory["gamma2"]}
+        return {"theta": weight * memory["gamma2"]}

@@ -46,6 +46,9 @@ class ObjectivePart(Part):
     watches_error: ClassVar[bool] = False
     """Whether it needs the squared error of the reconstruction, which costs a pass over the data's dimensions."""
 
+    weighs_rate: ClassVar[bool] = True
+    """Whether the weight is the beta that multiplies the rate, so that theta = beta * sigma^2 is known."""
+
     weight_means: ClassVar[str] = "the beta that multiplies the rate"
     """What a job's weight is for this objective, and so what reduction and schedule act on."""
 

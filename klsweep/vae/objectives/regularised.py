@@ -18,6 +18,7 @@ class BetaTc(OpenLoop):
 
     kind: Literal["beta_tc"] = "beta_tc"
     source: ClassVar[str] = "Chen et al. 2018, eq. 4, minibatch-weighted; its constants have no gradient"
+    weighs_rate: ClassVar[bool] = False
     weight_means: ClassVar[str] = "the beta that multiplies the total correlation"
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":  # noqa: ARG002

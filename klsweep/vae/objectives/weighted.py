@@ -51,6 +51,7 @@ class Capacity(ObjectivePart):
 
     kind: Literal["capacity"] = "capacity"
     source: ClassVar[str] = "Burgess et al. 2018, eq. 8; the batch mean is inside the bars"
+    weighs_rate: ClassVar[bool] = False
     weight_means: ClassVar[str] = "gamma, the pull of |rate - C|"
 
     nats: float = Field(default=25.0, gt=0, description="C at the end")
