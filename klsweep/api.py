@@ -70,7 +70,8 @@ def load(path: Pathlike) -> "pd.DataFrame":
     found = sweeps(Path(path))
     if len(found) == 1:
         return runs(found[0])
-    return pd.concat([runs(store).assign(sweep=store.name) for store in found], ignore_index=True)
+    tables = {store.name: runs(store) for store in found}
+    return pd.concat(tables, names=["sweep"]).reset_index(level="sweep").reset_index(drop=True)
 
 
 def report(path: Pathlike, *, out: Pathlike | None = None) -> "tuple[Report, ...]":

@@ -1,11 +1,9 @@
 """One function per command. Commands import what they need when they run, so `--help` is quick."""
 
-import json
-import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -52,9 +50,6 @@ def main() -> None:
     except KlsweepError as error:
         complain(str(error))
         sys.exit(2)
-    except BrokenPipeError:  # the reader has seen enough, as in `klsweep plan x.yaml | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
 
 
 def _version(asked: bool) -> None:
@@ -204,5 +199,76 @@ def schema() -> None:
     """Print the JSON Schema of a spec, for editors."""
     from klsweep.spec import schema as spec_schema
 
-    document: dict[str, Any] = spec_schema()
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    say_json(spec_schema())
+
+
+@app.command(epilog="Example: klsweep weights --input 1x64x64 --latent 10 --from pythae --beta 4 --to disent")
+def weights(
+    *,
+    input_: Annotated[
+        str | None,
+        typer.Option("--input", metavar="SHAPE", help="One datum: 1x64x64 or 784.", show_default=False),
+    ] = None,
+    latent: Annotated[
+        int | None, typer.Option(metavar="M", help="Latent dimensions.", show_default=False)
+    ] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(help="Against -log p, or a squared error as it stands.", show_default=False),
+    ] = None,
+    beta_norm: Annotated[float | None, typer.Option(help="beta * M / N.", show_default=False)] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(help="As a script writes it; with --reduction or --from.", show_default=False),
+    ] = None,
+    reduction: Annotated[
+        str | None, typer.Option(help="sum, mean, mean_recon or mean_kl.", show_default=False)
+    ] = None,
+    sigma2: Annotated[
+        float | None,
+        typer.Option(help="The decoder variance that beta refers to; default 1/2.", show_default=False),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(metavar="B", help="Adds scripts that sum one term over it.", show_default=False),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="LIB", help="The weight is that of public code.", show_default=False),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIB", help="What to write in public code; again, or all.", show_default=False),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the public code known, with sources.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a KL weight is in every unit, under each reduction, and in public code. Trains nothing."""
+    from klsweep.cli.weights import (
+        conventions_json,
+        equivalents_json,
+        show_conventions,
+        show_equivalents,
+    )
+    from klsweep.vae.conventions import Question, equivalents
+
+    if list_:
+        say_json(conventions_json()) if as_json else show_conventions()
+        return
+    question = Question(
+        input=input_,
+        latent=latent,
+        beta=beta,
+        beta_norm=beta_norm,
+        weight=weight,
+        reduction=reduction,
+        sigma2=sigma2,
+        batch=batch,
+        from_=from_,
+        to=tuple(to or ()),
+    )
+    answer = equivalents(question)
+    if as_json:
+        say_json(equivalents_json(answer, question))
+    else:
+        show_equivalents(answer, question)

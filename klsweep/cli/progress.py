@@ -1,5 +1,6 @@
 """What a run shows while it goes on: bars on a terminal, a line now and then elsewhere."""
 
+import contextlib
 import sys
 import time
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from klsweep.cli.screen import duration
@@ -19,15 +20,25 @@ LINE_SECONDS = 10.0
 
 
 @dataclass
+class Training:
+    """A fleet in training."""
+
+    members: int
+    first: int | None = None  # epochs done when it was first heard of: its checkpoint's, and one
+    epoch: int = 0
+    epochs: int = 0
+
+
+@dataclass
 class Tally:
     """How far a run is, counted from its events."""
 
     began: Began | None = None
     done: int = 0
     bad: int = 0
-    model_epochs: int = 0
-    members: dict[str, int] = field(default_factory=dict)
-    epochs: dict[str, int] = field(default_factory=dict)
+    settled: int = 0  # epochs of the models of fleets that have finished
+    given: int = 0  # epochs of models that checkpoints held: no time of this run went into them
+    fleets: dict[str, Training] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def count(self, event: Event) -> None:
@@ -36,26 +47,40 @@ class Tally:
             case Began():
                 self.began, self.started = event, time.monotonic()
             case FleetStarted(fleet, members):
-                self.members[fleet], self.epochs[fleet] = members, 0
-            case EpochDone(fleet, epoch):
-                self.model_epochs += (epoch - self.epochs.get(fleet, 0)) * self.members.get(fleet, 1)
-                self.epochs[fleet] = epoch
+                self.fleets[fleet] = Training(members)
+            case EpochDone(fleet, epoch, epochs) if fleet in self.fleets:
+                training = self.fleets[fleet]
+                if training.first is None:
+                    training.first = epoch
+                    self.given += (epoch - 1) * training.members
+                training.epoch, training.epochs = epoch, epochs
             case JobDone(_, status):
                 self.done += 1
                 self.bad += status is not Status.OK
-            case FleetEnded(fleet):
-                self.members.pop(fleet, None)
+            case FleetEnded(fleet, finished) if fleet in self.fleets:
+                training = self.fleets.pop(fleet)
+                self.settled += training.epochs * training.members if finished else 0
+
+    @property
+    def model_epochs(self) -> int:
+        """Epochs done, summed over the models; what a fleet did that died is not."""
+        return self.settled + sum(each.epoch * each.members for each in self.fleets.values())
+
+    def seconds_left(self) -> float | None:
+        """By the pace so far; None before the first epoch and after the last."""
+        total = self.began.model_epochs if self.began else 0
+        paid = self.model_epochs - self.given
+        if paid <= 0 or self.model_epochs >= total:
+            return None
+        return (time.monotonic() - self.started) * (total - self.model_epochs) / paid
 
     def line(self) -> str:
         """How far the run is, in a sentence."""
         assert self.began is not None
-        running = sum(self.members.values())
+        running = sum(each.members for each in self.fleets.values())
         text = f"{self.done}/{self.began.jobs} jobs done, {self.bad} failed or diverged, {running} running"
-        passed = time.monotonic() - self.started
-        if 0 < self.model_epochs < self.began.model_epochs:
-            left = passed * (self.began.model_epochs / self.model_epochs - 1)
-            return f"{text}, about {duration(left)} left"
-        return text
+        left = self.seconds_left()
+        return text if left is None else f"{text}, about {duration(left)} left"
 
 
 def opening(began: Began) -> str:
@@ -137,7 +162,7 @@ class Bars:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[count]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             transient=True,
         )
@@ -163,28 +188,40 @@ class Bars:
             case Began():
                 self._print(opening(event))
                 if event.jobs:
-                    self.run = self.bars.add_task("sweep", total=event.model_epochs, count="")
+                    self.run = self._bar("sweep", event.model_epochs)
             case FleetStarted(fleet, members):
-                self.fleets[fleet] = self.bars.add_task(f"  {members} jobs", total=None, count="starting")
+                name = "1 job" if members == 1 else f"{members} jobs"
+                self.fleets[fleet] = self._bar(f"  {name}", None, "starting")
             case EpochDone(fleet, epoch, epochs) if fleet in self.fleets:
-                self.bars.update(
-                    self.fleets[fleet], total=epochs, completed=epoch, count=f"epoch {epoch}/{epochs}"
-                )
+                count = f"epoch {epoch}/{epochs}"
+                self.bars.update(self.fleets[fleet], total=epochs, completed=epoch, count=count)
             case JobDone(job_id, status, error) if status is not Status.OK:
                 self._print(f"{job_id} {status.value}: {_last_line(error)}")
             case FleetEnded(fleet) if fleet in self.fleets:
                 self.bars.remove_task(self.fleets.pop(fleet))
             case Said(text):
                 self._print(text)
-        if self.run is not None and self.tally.began is not None:
-            bad = f", {self.tally.bad} bad" if self.tally.bad else ""
-            count = f"{self.tally.done}/{self.tally.began.jobs} jobs{bad}"
-            self.bars.update(self.run, completed=self.tally.model_epochs, count=count)
+        self._move_run()
+
+    def _move_run(self) -> None:
+        if self.run is None or self.tally.began is None:
+            return
+        bad = f", {self.tally.bad} bad" if self.tally.bad else ""
+        left = self.tally.seconds_left()
+        self.bars.update(
+            self.run,
+            completed=self.tally.model_epochs,
+            count=f"{self.tally.done}/{self.tally.began.jobs} jobs{bad}",
+            left="" if left is None else f"about {duration(left)} left",
+        )
+
+    def _bar(self, name: str, total: int | None, count: str = "") -> TaskID:
+        return self.bars.add_task(name, total=total, count=count, left="")
 
     def download(self, name: str, done: int, total: int) -> None:
         """Move the bar of a download."""
         if name not in self.downloads:
-            self.downloads[name] = self.bars.add_task(f"  {name}", total=total or None, count="")
+            self.downloads[name] = self._bar(f"  {name}", total or None)
         self.bars.update(self.downloads[name], completed=done, count=f"{done / 1e6:.1f} MB")
         if total and done >= total:
             self.bars.remove_task(self.downloads.pop(name))
@@ -199,7 +236,8 @@ def progress() -> Lines | Bars:
 
 
 def _print(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody reads it any more, which is no reason to stop training
+        print(text, file=sys.stderr, flush=True)
 
 
 def _last_line(error: str) -> str:

@@ -1,6 +1,7 @@
 """The two streams: what was asked for goes to standard output, everything about it to standard error."""
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -12,19 +13,25 @@ WIDE = 400
 
 
 def say(text: str) -> None:
-    """Print to standard output as it is."""
-    sys.stdout.write(text + "\n")
+    """Print to standard output as it is. A reader who has seen enough, as `head`, changes nothing else."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say_json(value: Any) -> None:
     """Print pure JSON to standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def show(renderable: RenderableType) -> None:
     """Print a table to standard output, in colour on a terminal only."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-    console.print(renderable)
+    with console.capture() as captured:
+        console.print(renderable)
+    say(captured.get().rstrip("\n"))
 
 
 def complain(text: str) -> None:

@@ -1,5 +1,6 @@
 """What a run says while it goes on; the command line draws it, a notebook may ignore it."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class Began:
 
 @dataclass(frozen=True)
 class FleetStarted:
-    """A fleet of `members` jobs trains now."""
+    """A fleet of `members` jobs trains now. One that died and is tried again starts again."""
 
     fleet: str
     members: int
@@ -32,7 +33,7 @@ class FleetStarted:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """A fleet has done `epoch` of `epochs`."""
+    """A fleet has done `epoch` of `epochs`. Its first may be later than 1: it goes on from its checkpoint."""
 
     fleet: str
     epoch: int
@@ -50,9 +51,10 @@ class JobDone:
 
 @dataclass(frozen=True)
 class FleetEnded:
-    """A fleet trains no more."""
+    """A fleet trains no more: it is `finished`, or it stopped or died."""
 
     fleet: str
+    finished: bool
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,14 @@ class Said:
 
 Event = Began | FleetStarted | EpochDone | JobDone | FleetEnded | Said
 Listener = Callable[[Event], None]
+
+
+def one_at_a_time(listen: Listener) -> Listener:
+    """The same listener, never called by two threads at once."""
+    lock = threading.Lock()
+
+    def heard(event: Event) -> None:
+        with lock:
+            listen(event)
+
+    return heard

@@ -64,14 +64,13 @@ def _estimate(todo: Iterable[FleetPlan], records: Iterable[Record], sweep: Sweep
         seconds, steps = record.row.get("train_seconds"), record.provenance.get("steps")
         if isinstance(seconds, float) and isinstance(steps, int):
             speeds.setdefault(_pace_key(record.job), []).append(seconds / steps)
+    paces = {key: statistics.median(seconds) for key, seconds in speeds.items()}
     total = 0.0
     for fleet in todo:
-        pace = speeds.get(_pace_key(fleet.jobs[0].identity))
-        if not pace:
+        lead = fleet.jobs[0]
+        if (pace := paces.get(_pace_key(lead.identity))) is None:
             return None
-        for job in fleet.jobs:
-            _, steps = job.train.length(sweep.facts_of(job).sizes[0])
-            total += steps * statistics.median(pace)
+        total += len(fleet.jobs) * lead.train.length(sweep.facts_of(lead).sizes[0]).steps * pace
     return total
 
 

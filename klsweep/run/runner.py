@@ -1,5 +1,6 @@
 """One run of a sweep: check, plan, hand out fleets, and say truthfully how it ended."""
 
+import contextlib
 import platform
 import time
 from collections import Counter
@@ -11,15 +12,15 @@ from typing import Literal
 
 from joblib import Parallel, delayed
 
-import klsweep
+from klsweep.errors import Interrupted
 from klsweep.result import Scalar, Status
 from klsweep.run.devices import Hands, choose_devices, choose_hands
-from klsweep.run.events import Began, EpochDone, JobDone, Listener, Said
-from klsweep.run.fleets import FleetPlan
+from klsweep.run.events import Began, FleetEnded, FleetStarted, Listener, Said, one_at_a_time
+from klsweep.run.fleets import FleetPlan, fleets
 from klsweep.run.plan import AGAIN, Plan, plan
 from klsweep.run.stop import Stop, on_signals
-from klsweep.run.supervise import Crew, attend
-from klsweep.run.task import Committed, Task, Trained, Work, train_fleet
+from klsweep.run.supervise import Crew, attend, pass_on
+from klsweep.run.task import Task, Work, train_fleet
 from klsweep.spec import Sweep
 from klsweep.store import Store
 
@@ -49,6 +50,7 @@ class Summary:
     trained: int  # results that this run added
     statuses: Mapping[Status, int]
     seconds: float
+    unfinished: int = 0  # jobs that this run was to train and that have no result
     signal: int | None = None  # by which the run was interrupted
     notes: tuple[str, ...] = ()
 
@@ -59,10 +61,11 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0: all is done; 1: some jobs failed or diverged; 128 + signal: interrupted."""
+        """0: all that was asked is done; 1: some jobs failed or diverged; 128 + signal: interrupted."""
         if self.signal is not None:
             return 128 + self.signal
-        return 1 if any(count for status, count in self.statuses.items() if status is not Status.OK) else 0
+        bad = any(count for status, count in self.statuses.items() if status is not Status.OK)
+        return 1 if bad or self.unfinished else 0
 
 
 def run(
@@ -74,23 +77,20 @@ def run(
     """
     started = time.monotonic()
     devices = choose_devices(options.device)
+    hands = choose_hands(devices, options.workers, len(fleets(sweep.jobs, devices[0])))
+    listen = one_at_a_time(listen)
     store = Store.open(options.results, sweep.name)
     with store.held():
         planned, notes = _prepare(sweep, store, options, devices[0])
         for note in notes:
             listen(Said(note))
-        hands = choose_hands(devices, options.workers, len(planned.fleets))
         todo = _limited(planned.todo, options.limit)
         listen(_began(todo, planned, hands))
-        stop = Stop()
-        tasks = [_task(fleet, planned, options, hands) for fleet in todo]
+        facts = {job.id: sweep.facts_of(job) for job in sweep.jobs}
+        crew = Crew(work, listen, Stop(), _slots(hands), facts)
         dispatch = _in_this_process if options.backend == "inline" else _in_children
-        with on_signals(stop, lambda text: listen(Said(text))):
-            dispatch(
-                tasks,
-                Crew(work, listen, stop, _slots(hands), {job.id: sweep.facts_of(job) for job in sweep.jobs}),
-            )
-        return _summary(sweep, planned, time.monotonic() - started, (stop.signal, notes))
+        dispatch([_task(fleet, planned, options, hands) for fleet in todo], crew)
+        return _summary(planned, todo, time.monotonic() - started, (crew.stop.signal, notes))
 
 
 def _prepare(sweep: Sweep, store: Store, options: Options, device: str) -> tuple[Plan, tuple[str, ...]]:
@@ -98,12 +98,14 @@ def _prepare(sweep: Sweep, store: Store, options: Options, device: str) -> tuple
     store.sweep_temporaries()
     damaged = store.set_aside_damaged()
     if options.retry_failed:
+        asked = {job.id for job in sweep.jobs}
         for record in store.refreshed().records():
-            if record.status in AGAIN and record.job_id in {job.id for job in sweep.jobs}:
+            if record.status in AGAIN and record.job_id in asked:
                 store.withdraw(record.job_id)
     planned = plan(sweep, options.results, device=device)
     store.write_spec(sweep.text)
     store.write_plan({fleet.id: fleet.job_ids for fleet in planned.fleets})
+    store.clear_fleets_but({fleet.id for fleet in planned.todo})
     orphaned = (
         (f"{len(planned.orphans)} results belong to no job of this spec and stay: {_some(planned.orphans)}",)
         if planned.orphans
@@ -117,8 +119,8 @@ def _began(todo: tuple[FleetPlan, ...], planned: Plan, hands: Hands) -> Began:
     return Began(
         jobs=len(jobs),
         fleets=len(todo),
-        skipped=len(planned.done),
-        model_epochs=sum(job.train.length(planned.sweep.facts_of(job).sizes[0])[0] for job in jobs),
+        skipped=len(planned.done.keys() - {job.id for job in jobs}),
+        model_epochs=sum(job.train.length(planned.sweep.facts_of(job).sizes[0]).epochs for job in jobs),
         workers=len(hands.devices),
         threads=hands.threads,
         device=",".join(dict.fromkeys(hands.devices)),
@@ -129,40 +131,50 @@ def _in_children(tasks: list[Task], crew: Crew) -> None:
     """Threads that each supervise one child at a time; joblib hands them the fleets."""
     if not tasks:
         return
+    workers = crew.slots.qsize()
     supervisors = Parallel(
-        n_jobs=crew.slots.qsize(),
+        n_jobs=workers,
         backend="threading",
         batch_size=1,
         pre_dispatch="n_jobs",
         return_as="generator_unordered",
     )
-    try:
-        for _ in supervisors(delayed(attend)(task, crew) for task in tasks):
-            pass
-    except BaseException:
-        crew.stop.asked.set()
-        crew.stop.at_once.set()
-        raise
+    with on_signals(crew.stop, lambda text: crew.listen(Said(text))):
+        try:
+            for _ in supervisors(delayed(attend)(task, crew) for task in tasks):
+                pass
+        except BaseException:
+            crew.stop.now()
+            for _ in range(
+                workers
+            ):  # each is back when its child has ended: nothing trains on after this run
+                crew.slots.get()
+            raise
 
 
 def _in_this_process(tasks: list[Task], crew: Crew) -> None:
     """One fleet after another, here: slower to start, and an exception comes out naked."""
+    with on_signals(crew.stop, lambda text: crew.listen(Said(text)), twice_raises=True):
+        for task in tasks:
+            if not crew.stop.asked.is_set():
+                _here(task, crew)
 
-    def said(message: Trained | Committed, fleet: FleetPlan) -> None:
-        match message:
-            case Trained(epoch, epochs):
-                crew.listen(EpochDone(fleet.id, epoch, epochs))
-            case Committed(job_id, status, error):
-                crew.listen(JobDone(job_id, status, error))
 
-    for task in tasks:
-        task.directory.mkdir(parents=True, exist_ok=True)
-        crew.work(task, lambda message, fleet=task.fleet: said(message, fleet), crew.stop.asked.is_set)  # type: ignore[misc]
-        Store(task.store).clear_fleet(task.fleet.id)
+def _here(task: Task, crew: Crew) -> None:
+    finished = False
+    crew.listen(FleetStarted(task.fleet.id, len(task.fleet.jobs)))
+    try:
+        with task.folder.under_way(task.fleet.job_ids), contextlib.suppress(Interrupted):
+            crew.work(task, lambda message: pass_on(message, task, crew), crew.stop.asked.is_set)
+            finished = True
+    finally:
+        crew.listen(FleetEnded(task.fleet.id, finished=finished))
+    if finished:
+        task.folder.clear()
 
 
 def _task(fleet: FleetPlan, planned: Plan, options: Options, hands: Hands) -> Task:
-    provenance: dict[str, Scalar] = {"klsweep": klsweep.__version__, "host": platform.node()}
+    provenance: dict[str, Scalar] = {"host": platform.node()}
     return Task(
         fleet=fleet,
         store=planned.store.path,
@@ -180,10 +192,10 @@ def _slots(hands: Hands) -> "SimpleQueue[str]":
     return slots
 
 
-def _limited(fleets: tuple[FleetPlan, ...], limit: int | None) -> tuple[FleetPlan, ...]:
+def _limited(todo: tuple[FleetPlan, ...], limit: int | None) -> tuple[FleetPlan, ...]:
     """The first fleets, whole, until they hold `limit` jobs."""
     taken: list[FleetPlan] = []
-    for fleet in fleets:
+    for fleet in todo:
         if limit is not None and sum(len(one.jobs) for one in taken) >= limit:
             break
         taken.append(fleet)
@@ -191,17 +203,18 @@ def _limited(fleets: tuple[FleetPlan, ...], limit: int | None) -> tuple[FleetPla
 
 
 def _summary(
-    sweep: Sweep, planned: Plan, seconds: float, ending: tuple[int | None, tuple[str, ...]]
+    planned: Plan, todo: tuple[FleetPlan, ...], seconds: float, ending: tuple[int | None, tuple[str, ...]]
 ) -> Summary:
-    asked = {job.id for job in sweep.jobs}
-    records = [record for record in planned.store.refreshed().records() if record.job_id in asked]
+    asked = {job.id for job in planned.sweep.jobs}
+    records = {record.job_id: record for record in planned.store.refreshed().records()}
     return Summary(
-        sweep=sweep.name,
+        sweep=planned.sweep.name,
         path=planned.store.path,
-        jobs=len(sweep.jobs),
-        trained=len(records) - len(planned.done),
-        statuses=Counter(record.status for record in records),
+        jobs=len(asked),
+        trained=len(asked & records.keys()) - len(planned.done),
+        statuses=Counter(records[job_id].status for job_id in asked & records.keys()),
         seconds=seconds,
+        unfinished=sum(job.id not in records for fleet in todo for job in fleet.jobs),
         signal=ending[0],
         notes=ending[1],
     )

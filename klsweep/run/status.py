@@ -24,12 +24,11 @@ class Standing:
 
 def standing(store: Store) -> Standing:
     """Read where the sweep in `store` stands. Writes nothing."""
-    fleets = store.plan()
+    under_way = store.jobs_under_way()
     records = {record.job_id: record for record in store.records()}
-    asked = {job_id for ids in fleets.values() for job_id in ids} or set(records)
+    asked = {job_id for ids in store.plan().values() for job_id in ids} or set(records)
     open_jobs = asked - records.keys()
-    under_way = set(store.fleets_under_way()) if store.is_held() else set()
-    running = sum(1 for fleet in under_way for job_id in fleets.get(fleet, ()) if job_id in open_jobs)
+    running = len(under_way & open_jobs)
     return Standing(
         sweep=store.name,
         jobs=len(asked),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from klsweep.result import Scalar, Status
 from klsweep.run.fleets import FleetPlan
-from klsweep.store import Store
+from klsweep.store import FleetFolder, Store
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Task:
     provenance: Mapping[str, Scalar] = field(default_factory=dict)  # beside what the training itself knows
 
     @property
-    def directory(self) -> Path:
+    def folder(self) -> FleetFolder:
         """Where the fleet keeps its log and its checkpoint."""
-        return Store(self.store).fleet_dir(self.fleet.id)
+        return Store(self.store).fleet(self.fleet.id)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def train_fleet(task: Task, say: Say, stopping: Callable[[], bool]) -> None:
     lead = task.fleet.jobs[0]
     setting = Setting(
         device=torch.device(task.device),
-        directory=task.directory,
+        directory=task.folder.path,
         on_epoch=lambda epoch, epochs: say(Trained(epoch, epochs)),
         stopping=stopping,
     )

@@ -7,6 +7,8 @@
                   work/                  plan, logs and checkpoints of what is not finished; safe to delete
 """
 
-from klsweep.store.store import Record, Store, sweeps
+from klsweep.store.folder import FleetFolder
+from klsweep.store.records import Record
+from klsweep.store.store import Store, sweeps
 
-__all__ = ["Record", "Store", "sweeps"]
+__all__ = ["FleetFolder", "Record", "Store", "sweeps"]

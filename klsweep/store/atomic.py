@@ -4,16 +4,25 @@ import contextlib
 import errno
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+
+from klsweep.errors import StoreError
 
 TEMPORARY = ".tmp-"
 """Part of the name of every file that is still being written."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a disk says that has no room left, for anyone or for this user."""
 
 
 def write(path: Path, content: bytes) -> None:
     """Put `content` at `path`, replacing what was there: temp file, fsync, rename, fsync of the directory."""
     temporary = _written(path, content)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     _sync_directory(path.parent)
 
 
@@ -41,6 +50,23 @@ def move(path: Path, target: Path) -> None:
     """Rename durably, within one directory."""
     path.rename(target)
     _sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def writing_to(place: Path) -> Iterator[None]:
+    """Say what keeps us from writing to `place` as a `StoreError`: no job is to blame for it."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(unwritable(place, error)) from None
+
+
+def unwritable(place: Path, error: OSError) -> str:
+    """The place, what the system says, what is needed and what to do."""
+    what = f"{place}: cannot write results here ({error.strerror or error})"
+    if error.errno in FULL:
+        return f"{what}: needs free space: make some and give the same command again; what is finished stays"
+    return f"{what}: needs a directory that you may write to: choose one with --results DIR"
 
 
 def _written(path: Path, content: bytes) -> Path:

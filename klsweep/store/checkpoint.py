@@ -15,9 +15,10 @@ _DIGEST_BYTES = 64  # the file begins with the SHA-256 of the rest, in hex
 
 
 def save(directory: Path, tensors: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:
-    """Replace the checkpoint in `directory` by these tensors and notes (any JSON values)."""
+    """Replace the checkpoint in `directory` by these tensors and notes (any JSON values); else `StoreError`."""
     payload = codec.encode_tensors(tensors, {"notes": json.dumps(notes)})
-    atomic.write(directory / NAME, codec.sha256(payload).encode() + payload)
+    with atomic.writing_to(directory):
+        atomic.write(directory / NAME, codec.sha256(payload).encode() + payload)
 
 
 def load(directory: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:

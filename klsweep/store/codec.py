@@ -17,7 +17,8 @@ from klsweep.result import CURVE_COLUMNS, Result, Scalar, Status, job_digest
 SCHEMA = 1
 """Number of the layout of result.json."""
 
-SIDECARS = ("curve.csv", "arrays.npz", "weights.safetensors")
+FIELDS = frozenset({"job_id", "job", "status", "row", "error", "provenance", "files"})
+"""What result.json holds beside its schema and checksum."""
 
 
 class DamagedError(Exception):
@@ -32,7 +33,7 @@ def encode_result(result: Result, sidecars: Mapping[str, bytes]) -> bytes:
         "job": dict(result.job),
         "status": result.status.value,
         "row": _finite(result.row),
-        "error": result.error,
+        "error": result.error.encode("utf-8", "backslashreplace").decode(),  # as file names need not be text
         "provenance": _finite(result.provenance),
         "files": {name: {"bytes": len(data), "sha256": sha256(data)} for name, data in sidecars.items()},
     }
@@ -45,7 +46,7 @@ def decode_result(content: bytes, job_id: str) -> dict[str, Any]:
     """The mapping in result.json, verified. Raises `DamagedError`."""
     try:
         body = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedError(f"is not JSON ({error})") from None
     if not isinstance(body, dict):
         raise DamagedError("is not a JSON object")
@@ -53,6 +54,8 @@ def decode_result(content: bytes, job_id: str) -> dict[str, Any]:
         raise DamagedError(f"has schema {body.get('schema')!r}; this klsweep reads schema {SCHEMA}")
     if body.pop("checksum", None) != _checksum(body):
         raise DamagedError("does not match its checksum")
+    if missing := FIELDS - body.keys():
+        raise DamagedError(f"has no {' and no '.join(sorted(missing))}")
     if body["job_id"] != job_id or job_digest(body["job"]) != job_id:
         raise DamagedError(f"belongs to job {body['job_id']}")
     if body["status"] not in set(Status):
@@ -101,7 +104,7 @@ def decode_arrays(content: bytes) -> dict[str, NDArray[Any]]:
 
 def encode_tensors(tensors: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None) -> bytes:
     """A safetensors file with `notes` in its header."""
-    whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    whole = {name: np.ascontiguousarray(tensor).reshape(np.shape(tensor)) for name, tensor in tensors.items()}
     return safetensors.numpy.save(whole, metadata=dict(notes) if notes else None)
 
 

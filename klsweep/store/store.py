@@ -1,10 +1,10 @@
 """One sweep's directory: what is done, how a result is committed, and what is read back."""
 
 import contextlib
+import itertools
 import json
 import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,21 +14,16 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from klsweep.errors import StoreError
-from klsweep.result import Result, Scalar, Status
-from klsweep.store import atomic, codec
-from klsweep.store.codec import DamagedError
+from klsweep.result import Result
+from klsweep.store import atomic, codec, records
+from klsweep.store.folder import FleetFolder
+from klsweep.store.records import Found, Record
 
+HELD_SECONDS = 0.5
+"""How long a run waits for the sweep: `is_held` holds it for an instant, and that must refuse nobody."""
 
-@dataclass(frozen=True)
-class Record:
-    """A committed result without its larger files; those are read on demand by `Store.curve` and `arrays`."""
-
-    job_id: str
-    job: Mapping[str, Any]
-    status: Status
-    row: Mapping[str, Scalar]
-    error: str
-    provenance: Mapping[str, Scalar]
+LEFT_BEHIND = ("", "jobs/*/", "work/", "work/*/")
+"""Where a killed writer may leave a file that is not whole."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +36,11 @@ class Store:
     def open(cls, results: Path, name: str) -> "Store":
         """The sweep `name` under `results`, made and shown to be writable; else `StoreError`."""
         store = cls(results / name)
-        try:
+        with atomic.writing_to(store.path):
             store._jobs.mkdir(parents=True, exist_ok=True)
             store.work.mkdir(exist_ok=True)
             atomic.write(store.work / "probe", b"")
-            (store.work / "probe").unlink()
-        except OSError as error:
-            raise StoreError(
-                f"{store.path}: cannot write results here ({error.strerror or error}): "
-                "needs a directory that you may write to: choose one with --results DIR"
-            ) from None
+            (store.work / "probe").unlink(missing_ok=True)
         return store
 
     @property
@@ -78,13 +68,13 @@ class Store:
     def held(self) -> Iterator[None]:
         """Hold the sweep for one run; a second run is told so at once by `StoreError`."""
         lock = FileLock(self.work / "run.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        with atomic.writing_to(self.path):
+            taken = _taken(lock, HELD_SECONDS)
+        if not taken:
             raise StoreError(
                 f"{self.path}: another klsweep run is using this sweep: one run at a time: "
                 "wait for it to end, or choose another place with --results DIR"
-            ) from None
+            )
         try:
             yield
         finally:
@@ -95,27 +85,27 @@ class Store:
         if not os.access(self.work / "run.lock", os.W_OK):
             return False
         lock = FileLock(self.work / "run.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
+        taken = _taken(lock, 0)
         lock.release()
-        return False
+        return not taken
 
     def write_spec(self, text: str) -> None:
         """Keep the spec as it was run."""
-        atomic.write(self.path / "sweep.yaml", text.encode())
+        with atomic.writing_to(self.path):
+            atomic.write(self.path / "sweep.yaml", text.encode())
 
     def commit(self, result: Result) -> bool:
         """Write a result for good; false, and nothing changes, if the job already has one."""
         directory = self._jobs / result.job_id
-        directory.mkdir(exist_ok=True)
-        if (directory / "result.json").exists():
-            return False
         sidecars = codec.encode_sidecars(result)
-        for name, content in sidecars.items():
-            atomic.write(directory / name, content)
-        return atomic.create(directory / "result.json", codec.encode_result(result, sidecars))
+        content = codec.encode_result(result, sidecars)
+        with atomic.writing_to(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            if (directory / "result.json").exists():
+                return False
+            for name, beside in sidecars.items():
+                atomic.write(directory / name, beside)
+            return atomic.create(directory / "result.json", content)
 
     def withdraw(self, job_id: str) -> None:
         """Set a result aside under a name of its own, so that its job is to be done again."""
@@ -124,35 +114,43 @@ class Store:
     def set_aside_damaged(self) -> tuple[str, ...]:
         """Rename every damaged result to `result.json.corrupt*`; one sentence for each."""
         said = []
-        for job_id, reason in sorted(self._read[1].items()):
+        for job_id, reason in sorted(self._found.damaged.items()):
             target = self._set_aside(job_id, "corrupt")
             said.append(f"{self._result(job_id)} {reason}; kept as {target.name}, its job will run again")
         return tuple(said)
 
     def sweep_temporaries(self) -> None:
         """Remove what killed writers left; only for whoever holds the sweep."""
-        for left in self._jobs.glob(f"*/*{atomic.TEMPORARY}*"):
-            left.unlink(missing_ok=True)
+        for place in LEFT_BEHIND:
+            for left in self.path.glob(f"{place}*{atomic.TEMPORARY}*"):
+                left.unlink(missing_ok=True)
 
     def _set_aside(self, job_id: str, why: str) -> Path:
+        """Rename to the first free name of `result.json.why`, `result.json.why-2`, ..."""
         path = self._result(job_id)
-        target = path.with_name(f"result.json.{why}")
-        number = 1
-        while target.exists():
-            number += 1
-            target = path.with_name(f"result.json.{why}-{number}")
-        atomic.move(path, target)
+        names = itertools.chain([why], (f"{why}-{number}" for number in itertools.count(2)))
+        targets = (path.with_name(f"result.json.{name}") for name in names)
+        target = next(target for target in targets if not target.exists())
+        with atomic.writing_to(path):
+            atomic.move(path, target)
         return target
 
     # ---- reading
 
     def records(self) -> tuple[Record, ...]:
         """Every verified result, in order of job id."""
-        return tuple(self._read[0][job_id] for job_id in sorted(self._read[0]))
+        return tuple(record for _, record in sorted(self._found.records.items()))
+
+    def lacking(self, job_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these jobs that have no verified result on disk now."""
+        asked = frozenset(job_ids)
+        return asked - records.find(map(self._result, asked)).records.keys()
 
     def problems(self) -> tuple[str, ...]:
         """What is damaged, a sentence each."""
-        return tuple(f"{self._result(job_id)} {reason}" for job_id, reason in sorted(self._read[1].items()))
+        return tuple(
+            f"{self._result(job_id)} {reason}" for job_id, reason in sorted(self._found.damaged.items())
+        )
 
     def refreshed(self) -> "Store":
         """The same directory, to be read anew."""
@@ -172,62 +170,51 @@ class Store:
         return self._jobs / job_id / "result.json"
 
     def _sidecar(self, job_id: str, name: str) -> bytes:
-        files = self._bodies[job_id]["files"] if job_id in self._bodies else {}
+        facts = self._found.files.get(job_id, {}).get(name)
         path = self._jobs / job_id / name
-        if name not in files or not path.is_file():
+        if facts is None or not path.is_file():
             return b""
         content = path.read_bytes()
-        return content if codec.sha256(content) == files[name]["sha256"] else b""
+        return content if codec.sha256(content) == facts["sha256"] else b""
 
     @cached_property
-    def _bodies(self) -> dict[str, dict[str, Any]]:
-        return {}
-
-    @cached_property
-    def _read(self) -> tuple[dict[str, Record], dict[str, str]]:
-        """(records, what is wrong with the others), each by job id."""
-        records, damaged = {}, {}
-        for path in self._jobs.glob("*/result.json"):
-            job_id = path.parent.name
-            try:
-                body = codec.decode_result(path.read_bytes(), job_id)
-                _check_sizes(path.parent, body["files"])
-            except DamagedError as error:
-                damaged[job_id] = str(error)
-            except OSError as error:
-                damaged[job_id] = f"cannot be read ({error.strerror or error})"
-            else:
-                self._bodies[job_id] = body
-                records[job_id] = _record(body)
-        return records, damaged
+    def _found(self) -> Found:
+        return records.find(self._jobs.glob("*/result.json"))
 
     # ---- work in progress
 
     def write_plan(self, fleets: Mapping[str, Iterable[str]]) -> None:
         """Keep which jobs the present spec asks for, by fleet, so that `status` can name what is missing."""
-        atomic.write(
-            self.work / "plan.json", json.dumps({fleet: list(ids) for fleet, ids in fleets.items()}).encode()
-        )
+        text = json.dumps({fleet: list(ids) for fleet, ids in fleets.items()})
+        with atomic.writing_to(self.work):
+            atomic.write(self.work / "plan.json", text.encode())
 
     def plan(self) -> dict[str, list[str]]:
         """The job ids of each fleet of the last run; empty before the first."""
-        try:
+        with contextlib.suppress(OSError, ValueError):
             plan = json.loads((self.work / "plan.json").read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return plan if isinstance(plan, dict) else {}
+            return plan if isinstance(plan, dict) else {}
+        return {}
 
-    def fleet_dir(self, fleet_id: str) -> Path:
+    def fleet(self, fleet_id: str) -> FleetFolder:
         """Where a fleet keeps its log and its checkpoint until it is done."""
-        return self.work / fleet_id
+        return FleetFolder(self.work / fleet_id)
 
-    def clear_fleet(self, fleet_id: str) -> None:
-        """Remove the log and the checkpoint of a fleet whose jobs all have results."""
-        shutil.rmtree(self.fleet_dir(fleet_id), ignore_errors=True)
+    def jobs_under_way(self) -> frozenset[str]:
+        """The jobs that train now."""
+        if not self.is_held():
+            return frozenset()
+        return frozenset().union(*(folder.jobs_under_way() for folder in self._folders()))
 
-    def fleets_under_way(self) -> tuple[str, ...]:
-        """Fleets that were begun and have not ended well."""
-        return tuple(sorted(path.name for path in self.work.glob("*/") if path.is_dir()))
+    def clear_fleets_but(self, fleet_ids: Collection[str]) -> None:
+        """Remove what fleets left that nobody will take up again, and the marks of a run that was killed."""
+        for folder in self._folders():
+            folder.forget()
+            if folder.path.name not in fleet_ids:
+                folder.clear()
+
+    def _folders(self) -> tuple[FleetFolder, ...]:
+        return tuple(FleetFolder(path) for path in self.work.glob("*/") if path.is_dir())
 
 
 def sweeps(path: Path) -> tuple[Store, ...]:
@@ -244,21 +231,9 @@ def sweeps(path: Path) -> tuple[Store, ...]:
     return found
 
 
-def _record(body: Mapping[str, Any]) -> Record:
-    return Record(
-        job_id=body["job_id"],
-        job=body["job"],
-        status=Status(body["status"]),
-        row=body["row"],
-        error=body["error"],
-        provenance=body["provenance"],
-    )
-
-
-def _check_sizes(directory: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise `DamagedError` where a file beside result.json is absent or cut short."""
-    for name, facts in files.items():
-        path = directory / name
-        size = path.stat().st_size if path.is_file() else None
-        if size != facts["bytes"]:
-            raise DamagedError(f"names {name} with {facts['bytes']} bytes, which has {size or 0}")
+def _taken(lock: FileLock, timeout: float) -> bool:
+    try:
+        lock.acquire(timeout=timeout, poll_interval=0.02)
+    except Timeout:
+        return False
+    return True

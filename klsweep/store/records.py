@@ -1,0 +1,68 @@
+"""Reading what was committed: every result that is whole, and what is wrong with the others."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from klsweep.result import Scalar, Status
+from klsweep.store import codec
+from klsweep.store.codec import DamagedError
+
+
+@dataclass(frozen=True)
+class Record:
+    """A committed result without its larger files; those are read on demand by `Store.curve` and `arrays`."""
+
+    job_id: str
+    job: Mapping[str, Any]
+    status: Status
+    row: Mapping[str, Scalar]
+    error: str
+    provenance: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a jobs directory holds, each by job id."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    files: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # size and checksum of those beside it
+    damaged: dict[str, str] = field(default_factory=dict)  # how it shows
+
+
+def find(results: Iterable[Path]) -> Found:
+    """Read and verify these result.json, each in the directory of its job."""
+    found = Found()
+    for path in results:
+        job_id = path.parent.name
+        try:
+            body = codec.decode_result(path.read_bytes(), job_id)
+            _check_sizes(path.parent, body["files"])
+        except DamagedError as error:
+            found.damaged[job_id] = str(error)
+        except FileNotFoundError:
+            continue  # not done, or set aside since it was listed
+        except OSError as error:
+            found.damaged[job_id] = f"cannot be read ({error.strerror or error})"
+        else:
+            found.files[job_id] = body["files"]
+            found.records[job_id] = Record(
+                job_id=job_id,
+                job=body["job"],
+                status=Status(body["status"]),
+                row=body["row"],
+                error=body["error"],
+                provenance=body["provenance"],
+            )
+    return found
+
+
+def _check_sizes(directory: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise `DamagedError` where a file beside result.json is absent or cut short."""
+    for name, facts in files.items():
+        path = directory / name
+        size = path.stat().st_size if path.is_file() else None
+        if size != facts["bytes"]:
+            found = "is absent" if size is None else f"has {size}"
+            raise DamagedError(f"names {name} with {facts['bytes']} bytes, which {found}")

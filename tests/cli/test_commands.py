@@ -1,0 +1,352 @@
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from klsweep import api
+from klsweep.cli.app import app, main
+from klsweep.errors import KlsweepError, SpecError
+from klsweep.part import members
+from klsweep.spec import FAMILIES
+from klsweep.store import Store
+
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
+SWEEPS = Path(__file__).parents[2] / "sweeps"
+ESCAPE = "\x1b"
+
+
+def invoke(*arguments):
+    """The command in this process, for what needs no process of its own."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+# ---- help
+
+
+def test_help_names_every_command():
+    shown = invoke("--help").stdout
+    assert {"run", "plan", "status", "report", "kinds", "schema"} <= set(COMMANDS)
+    assert all(command in shown for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_has_an_example_and_it_is_one_that_parses(command):
+    shown = " ".join(invoke(command, "--help").stdout.split())
+    example = re.search(rf"Example: (klsweep {command}[^│]*)", shown)
+    assert example, shown
+
+
+def test_help_loads_neither_torch_nor_pandas_nor_the_spec():
+    question = """
+import sys
+from klsweep.cli import main
+for command in ["--help"], ["run", "--help"], ["plan", "--help"], ["report", "--help"], ["--version"]:
+    sys.argv = ["klsweep", *command]
+    try:
+        main()
+    except SystemExit as ended:
+        assert not ended.code
+heavy = {"torch", "pandas", "numpy", "matplotlib", "joblib", "sklearn", "scipy", "klsweep.spec"}
+print("LOADED:", sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "LOADED: []"
+
+
+def test_help_is_about_as_quick_as_the_library_it_is_made_with():
+    def seconds(*arguments):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - started
+
+    least = min(seconds("-c", "import typer, rich.console") for _ in range(2))
+    assert min(seconds("-m", "klsweep", "--help") for _ in range(2)) < 4 * least + 0.2
+
+
+# ---- plan
+
+
+def test_a_plan_shows_jobs_axes_fleets_and_every_weight(write_spec, tmp_path):
+    shown = invoke("plan", write_spec(), "--results", tmp_path / "r", "--device", "cpu").stdout
+    assert "tiny: 4 jobs, 0 done already, 4 to train" in shown
+    assert "fleets to train: 1, of 4 jobs each" in shown
+    assert "beta_norm (2): 0.1, 1" in shown
+    assert re.search(r"^[0-9a-f]{12} +0 +0\.1 +3\.2 +3\.2 +to do", shown, re.MULTILINE), "beta = 0.1 * 64 / 2"
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_plan_as_json_is_json_and_nothing_else(write_spec, klsweep):
+    code, out, err = klsweep("plan", write_spec(), "--json", "--device", "cpu")
+    plan = json.loads(out)
+    assert (code, err, len(plan["jobs"])) == (0, "", 4)
+    assert plan["jobs"][0]["beta"] == pytest.approx(3.2)
+    assert {job["fleet"] for job in plan["jobs"]} == {plan["fleets"][0]["fleet"]}
+    assert plan["estimate_worker_seconds"] is None
+
+
+def test_a_finished_sweep_is_done_and_gives_longer_ones_an_estimate(write_spec, finished, tmp_path):
+    """1.5 s a job of 6 steps, says the made-up sweep: four jobs of 10 epochs of 3 steps take 30 s."""
+    path = write_spec()
+    finished(path, tmp_path)
+    assert "4 jobs, 4 done already, 0 to train" in invoke("plan", path, "--results", tmp_path).stdout
+    longer = invoke("plan", path, "train.epochs=10", "--results", tmp_path, "--device", "cpu").stdout
+    assert "time: about 30 s of one worker" in longer
+    assert "results that no job of this spec asks for: 4; they stay" in longer
+
+
+def test_the_whole_card_is_planned_with_every_weight_and_trains_nothing(tmp_path):
+    arguments = ["plan", SWEEPS / "mnist_full.yaml", "dataset=digits", "--results", tmp_path / "r", "--json"]
+    jobs = json.loads(invoke(*arguments, "--device", "cpu").stdout)["jobs"]
+    assert len(jobs) == len({job["job_id"] for job in jobs}) == 648
+    for job in jobs:
+        assert job["beta"] == pytest.approx(job["beta_norm"] * 64 / job["latent_dim"])
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.mnist
+@pytest.mark.skipif("KLSWEEP_DATA" not in os.environ, reason="needs the MNIST files in KLSWEEP_DATA")
+def test_the_whole_card_of_mnist_is_planned(tmp_path):
+    jobs = json.loads(invoke("plan", SWEEPS / "mnist_full.yaml", "--results", tmp_path, "--json").stdout)[
+        "jobs"
+    ]
+    assert len(jobs) == 648
+    for job in jobs:
+        assert job["beta"] == pytest.approx(job["beta_norm"] * 784 / job["latent_dim"])
+
+
+@pytest.mark.parametrize("path", sorted(SWEEPS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_sweep_that_comes_along_can_be_planned(path, tmp_path):
+    override = ["dataset=digits"] if path.stem.startswith("mnist") else []
+    assert invoke("plan", path, *override, "--results", tmp_path).exit_code == 0
+
+
+def test_a_reader_who_leaves_early_ends_a_plan_quietly(tmp_path):
+    plan = f"'{sys.executable}' -m klsweep plan '{SWEEPS / 'mnist_full.yaml'}' dataset=digits"
+    for reader in ("head -1", "true"):
+        piped = ["bash", "-c", f"set -o pipefail; {plan} | {reader}"]
+        done = subprocess.run(piped, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), reader
+
+
+# ---- status
+
+
+def test_the_status_counts_jobs_by_where_they_are_and_quotes_errors_as_they_are(
+    write_spec, finished, tmp_path
+):
+    finished(write_spec(), tmp_path / "r", bad=[1], leave=1)
+    shown = invoke("status", tmp_path / "r").stdout
+    assert re.search(r"^tiny +4 +2 +0 +1 +0 +1 +0 +0\s*$", shown, re.MULTILINE), shown
+    assert "failed: RuntimeError: [bold]it broke[/bold]" in shown
+
+
+def test_the_status_names_damaged_results(write_spec, finished, tmp_path):
+    store = finished(write_spec(), tmp_path)
+    (store.path / "jobs" / store.records()[0].job_id / "result.json").write_bytes(b"")
+    shown = invoke("status", store.path).stdout
+    assert "damaged: " in shown
+    assert re.search(r"^tiny +4 +3 +0 +1 ", shown, re.MULTILINE)
+
+
+def test_the_status_as_json(write_spec, finished, klsweep, tmp_path):
+    finished(write_spec(), tmp_path / "results", bad=[1], leave=1)
+    code, out, err = klsweep("status", "--json")
+    (standing,) = json.loads(out)
+    assert (code, err) == (0, "")
+    assert standing["statuses"] == {"ok": 2, "diverged": 0, "failed": 1, "timeout": 0, "interrupted": 0}
+    assert (standing["running"], standing["missing"]) == (0, 1)
+
+
+# ---- report
+
+
+def test_a_report_writes_its_files_and_says_what_is_missing(write_spec, finished, tmp_path):
+    store = finished(write_spec(), tmp_path / "r", leave=1)
+    shown = invoke("report", store.path).stdout
+    assert "tiny: 1 of 4 planned jobs have no result yet" in shown
+    assert len(pd.read_csv(store.report_dir / "runs.csv")) == 3
+    elsewhere = json.loads(invoke("report", tmp_path / "r", "--out", tmp_path / "out", "--json").stdout)
+    assert [each["directory"] for each in elsewhere] == [str(tmp_path / "out" / "tiny")]
+    assert all(Path(name).is_file() for name in elsewhere[0]["files"])
+
+
+# ---- kinds and schema
+
+
+def test_kinds_mention_every_part_and_every_setting():
+    shown = invoke("kinds").stdout
+    for family, union in FAMILIES.items():
+        assert re.search(rf"^{family}$", shown, re.MULTILINE)
+        for kind, part in members(union).items():
+            assert f"  {kind}: " in shown
+            assert all(f"      {name} = " in shown for name in part.model_fields if name != "kind")
+    assert json.loads(invoke("kinds", "schedule", "--json").stdout).keys() == {"schedule"}
+
+
+def test_the_schema_is_json_schema_for_what_a_spec_may_hold(klsweep):
+    code, out, err = klsweep("schema")
+    schema = json.loads(out)
+    assert (code, err) == (0, "")
+    assert {"version", "fixed", "grid"} <= schema["properties"].keys()
+
+
+# ---- run
+
+
+def test_a_run_ends_with_a_summary_on_standard_output_and_progress_on_standard_error(
+    write_spec, klsweep, tmp_path
+):
+    path = write_spec()
+    code, out, err = klsweep("run", path, "--workers", 1, "--device", "cpu", "--backend", "inline")
+    assert code == 0, err
+    assert re.fullmatch(r"tiny: 4 jobs: 4 ok, in \d+ s\nTables and plots: klsweep report results/tiny\n", out)
+    assert err.startswith("training 4 jobs in 1 fleet on cpu: 1 worker")
+    assert ESCAPE not in out + err
+    assert len(Store(tmp_path / "results" / "tiny").records()) == 4
+
+    code, out, err = klsweep("run", path, "--json")
+    summary = json.loads(out)
+    assert (code, summary["trained"], summary["statuses"]["ok"], summary["exit_code"]) == (0, 0, 4, 0)
+    assert err == "nothing to train: 4 jobs are done already\n"
+    assert klsweep("run", path, "--quiet") == (0, "", "")
+
+
+def test_a_run_with_failed_jobs_exits_1_and_says_where_to_look(write_spec, finished, klsweep, tmp_path):
+    path = write_spec()
+    finished(path, tmp_path / "results", bad=[1])
+    code, out, _ = klsweep("run", path)
+    assert code == 1
+    assert "tiny: 4 jobs: 2 failed, 2 ok" in out
+    assert "What failed, and why: klsweep status results/tiny" in out
+
+
+# ---- what users do wrong
+
+
+BROKEN = """\
+version: 1
+name: broken
+fixed: {dataset: digits, likelihood: bernoulli, beta_norm: -1}
+grid: {seed: [0, a]}
+nonsense: 3
+"""
+
+WRONG = {
+    "an unknown option": (["plan", "tiny.yaml", "--nope"], "--nope"),
+    "an unknown command": (["trane"], "trane"),
+    "no such spec": (["run", "absent.yaml"], "absent.yaml"),
+    "a spec that is a directory": (["run", "."], "."),
+    "an unknown device": (["run", "tiny.yaml", "--device", "gpu"], "allowed: auto, cpu, cuda"),
+    "too many workers": (["run", "tiny.yaml", "--device", "cpu", "--workers", "99999"], "allowed: 1 to"),
+    "no workers": (["run", "tiny.yaml", "--device", "cpu", "--workers", "0"], "allowed: 1 to"),
+    "a limit of nothing": (["run", "tiny.yaml", "--limit", "0"], "--limit"),
+    "an unknown backend": (["run", "tiny.yaml", "--backend", "spark"], "allowed: local, inline"),
+    "results in a file": (
+        ["run", "tiny.yaml", "--results", "tiny.yaml", "--device", "cpu"],
+        "choose one with --results",
+    ),
+    "an unknown key": (["plan", "tiny.yaml", "sede=1"], "sede"),
+    "an override without a value": (["plan", "tiny.yaml", "seed"], "seed"),
+    "the status of nothing": (["status", "empty"], "holds no sweep"),
+    "the status of nowhere": (["status", "absent"], "does not exist"),
+    "the report of nothing": (["report", "empty"], "holds no sweep"),
+    "a report into a file": (["report", "done", "--out", "tiny.yaml"], "choose one with --out DIR"),
+    "an unknown family": (["kinds", "colour"], "allowed: dataset, model"),
+    "data that are not there": (["plan", "tiny.yaml", "dataset=mnist", "--data-dir", "empty"], "MNIST"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_mistake_is_told_on_standard_error_with_exit_code_2(
+    write_spec, finished, tmp_path, monkeypatch, capsys, mistake
+):
+    arguments, words = WRONG[mistake]
+    (tmp_path / "empty").mkdir()
+    path = write_spec()
+    if "done" in arguments:
+        finished(path, tmp_path / "done")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["klsweep", *arguments])
+    with pytest.raises(SystemExit) as ended:  # and nothing else, which would be a traceback
+        main()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert out == ""
+    assert words.lower() in err.lower()
+    assert ESCAPE not in err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said_to_be_absent_and_what_to_do(write_spec, klsweep):
+    code, _, err = klsweep("run", write_spec(), "--device", "cuda")
+    assert code == 2
+    assert "CUDA is not there: CUDA devices that torch finds: none: use --device cpu" in err
+
+
+def test_all_mistakes_of_a_spec_are_told_at_once_each_with_its_place(write_spec, klsweep):
+    code, out, err = klsweep("run", write_spec(BROKEN, "broken.yaml"))
+    assert (code, out) == (2, "")
+    for place, words in [("3:", "beta_norm: -1"), ("4:", "seed"), ("5:1", "nonsense")]:
+        assert any(f"broken.yaml:{place}" in line and words in line for line in err.splitlines()), err
+
+
+def test_colour_is_for_terminals_only_and_not_where_it_is_unwanted(write_spec):
+    path = write_spec()
+    question = f"{sys.executable} -m klsweep plan {path} --device cpu"
+    terminal = ["script", "-qec", question, "/dev/null"]
+    for environment, coloured in [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False)]:
+        env = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | environment
+        shown = subprocess.run(
+            terminal, env=env, capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+        assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]m|\x1b\[1m", shown)) is coloured or not coloured
+        assert "4 to train" in shown
+        if not coloured:
+            assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", shown), "NO_COLOR is set"
+
+
+# ---- from Python
+
+
+def test_the_verbs_do_in_python_what_they_do_on_the_command_line(write_spec, finished, tmp_path):
+    path = write_spec()
+    assert len(api.plan(path, results=tmp_path, device="cpu").missing) == 4
+    assert len(api.plan(path, ["seed=0"], results=tmp_path, device="cpu").missing) == 2
+    store = finished(path, tmp_path)
+    assert not api.plan(str(path), results=str(tmp_path), device="cpu").missing
+    runs = api.load(tmp_path)
+    assert len(runs) == 4
+    assert list(runs.columns[:2]) == ["job_id", "status"]
+    (report,) = api.report(tmp_path)
+    assert report.directory == store.report_dir
+    pd.testing.assert_frame_equal(report.runs, runs)
+
+
+def test_several_sweeps_come_as_one_table_with_the_sweep_first(write_spec, finished, tmp_path):
+    for name in ("b", "a"):
+        finished(write_spec(write_spec().read_text().replace("tiny", name), f"{name}.yaml"), tmp_path / "r")
+    runs = api.load(tmp_path / "r")
+    assert runs.columns[0] == "sweep"
+    assert list(runs["sweep"]) == ["a"] * 4 + ["b"] * 4
+    assert list(runs.index) == list(range(8))
+
+
+def test_mistakes_come_out_of_the_verbs_as_one_kind_of_error(write_spec, tmp_path):
+    with pytest.raises(SpecError) as caught:
+        api.run(write_spec(BROKEN, "broken.yaml"))
+    assert len(caught.value.problems) == 3
+    for wrong in (
+        lambda: api.load(tmp_path),
+        lambda: api.report(tmp_path),
+        lambda: api.plan(tmp_path / "absent"),
+    ):
+        with pytest.raises(KlsweepError):
+            wrong()
