@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from klsweep import spec as specs
-from klsweep.run.events import Listener
+from klsweep.running.events import Listener
 from klsweep.store import sweeps
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from klsweep.report import Report
-    from klsweep.run.plan import Plan
-    from klsweep.run.runner import Options, Summary
+    from klsweep.reporting import Report
+    from klsweep.running.plan import Plan
+    from klsweep.running.runner import Options, Summary
 
 Pathlike = str | Path
 
@@ -31,8 +31,8 @@ def plan(
     `overrides` are `key=value` arguments as on the command line. Raises `KlsweepError` with every mistake of the
     spec, each with its place.
     """
-    from klsweep.run.devices import choose_devices
-    from klsweep.run.plan import plan as plan_sweep
+    from klsweep.running.devices import choose_devices
+    from klsweep.running.plan import plan as plan_sweep
 
     sweep = specs.read(Path(spec), overrides, data_dir=_path(data_dir))
     return plan_sweep(sweep, Path(results), device=choose_devices(device)[0])
@@ -50,8 +50,8 @@ def run(
 
     Raises `KlsweepError` before any training; a job that fails is counted in the summary and raises nothing.
     """
-    from klsweep.run.runner import Options
-    from klsweep.run.runner import run as run_sweep
+    from klsweep.running.runner import Options
+    from klsweep.running.runner import run as run_sweep
 
     options = options or Options()
     sweep = specs.read(Path(spec), overrides, data_dir=options.data_dir, download=True, progress=progress)
@@ -65,7 +65,7 @@ def load(path: Pathlike) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    from klsweep.report import runs
+    from klsweep.reporting import runs
 
     found = sweeps(Path(path))
     if len(found) == 1:
@@ -76,7 +76,7 @@ def load(path: Pathlike) -> "pd.DataFrame":
 
 def report(path: Pathlike, *, out: Pathlike | None = None) -> "tuple[Report, ...]":
     """Write tables and plots for every sweep at `path`, and return what was written."""
-    from klsweep.report import build
+    from klsweep.reporting import build
 
     return tuple(build(store, out=_path(out)) for store in sweeps(Path(path)))
 

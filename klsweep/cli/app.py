@@ -94,7 +94,7 @@ def run(
     from klsweep import api
     from klsweep.cli.progress import Silent, progress
     from klsweep.cli.summary import ending, ending_json
-    from klsweep.run.runner import Options
+    from klsweep.running.runner import Options
 
     if backend not in ("local", "inline"):
         raise KlsweepError(f"--backend {backend}: unknown backend: allowed: local, inline")
@@ -144,7 +144,7 @@ def status(
 ) -> None:
     """Show what is done, running, failed and missing."""
     from klsweep.cli.standing import show_standings, standing_json
-    from klsweep.run.status import standing
+    from klsweep.running.status import standing
     from klsweep.store import sweeps
 
     standings = [standing(store) for store in sweeps(path)]

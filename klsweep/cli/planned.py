@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from klsweep.cli.screen import duration, number, say, show
-from klsweep.run.plan import Plan
+from klsweep.running.plan import Plan
 from klsweep.spec.row import settings_row
 
 WEIGHTS = ("beta_norm", "beta", "weight")

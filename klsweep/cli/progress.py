@@ -13,7 +13,7 @@ from rich.text import Text
 
 from klsweep.cli.screen import duration
 from klsweep.result import Status
-from klsweep.run.events import Began, EpochDone, Event, FleetEnded, FleetStarted, JobDone, Said
+from klsweep.running.events import Began, EpochDone, Event, FleetEnded, FleetStarted, JobDone, Said
 
 LINE_SECONDS = 10.0
 """How often a run that is not on a terminal says how far it is."""

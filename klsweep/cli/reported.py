@@ -3,7 +3,7 @@
 from typing import Any
 
 from klsweep.cli.screen import say, show
-from klsweep.report import Report, terminal
+from klsweep.reporting import Report, terminal
 
 
 def report_json(report: Report) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from klsweep.cli.screen import say, show
 from klsweep.result import Status
-from klsweep.run.status import Standing
+from klsweep.running.status import Standing
 
 BAD = (Status.DIVERGED, Status.FAILED, Status.TIMEOUT, Status.INTERRUPTED)
 MOST_ERRORS = 10

@@ -4,7 +4,7 @@ from typing import Any
 
 from klsweep.cli.screen import duration
 from klsweep.result import Status
-from klsweep.run.runner import Summary
+from klsweep.running.runner import Summary
 
 
 def ending(summary: Summary, *, again: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from klsweep import spec
 from klsweep.result import CURVE_COLUMNS, Result, Status
-from klsweep.run.fleets import fleets
+from klsweep.running.fleets import fleets
 from klsweep.spec.row import settings_row
 from klsweep.store import Store
 

@@ -1,0 +1,190 @@
+"""A fleet in a process of its own, which never outlives its supervisor and cannot take it down.
+
+Children are forked from a server that has torch loaded already, which makes them milliseconds apart instead of the
+seconds that loading takes. The server never touches a GPU, so its children may.
+"""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from klsweep.errors import Interrupted, StoreError
+from klsweep.running.task import Task, Work
+from klsweep.store import atomic
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+_starting = threading.Lock()
+
+_SPIN = ("GOMP_SPINCOUNT", "1000")
+"""How long a thread of libgomp, under torch's, spins for the others before it sleeps. By its default, two threads on
+two cores that another process uses too were measured to take 22 s for what takes 4 s so, and 7 s in one thread."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A child's last word: every member has its result."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A child's last word: its work raised this."""
+
+    reason: str
+    trace: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A child's last word: it stopped because it was asked to."""
+
+
+@dataclass(frozen=True)
+class Unwritable:
+    """A child's last word: the results directory takes nothing more, for which no job is to blame."""
+
+    reason: str
+
+
+LastWord = Finished | Raised | Stopped | Unwritable
+
+
+def start(work: Work, task: Task) -> tuple[BaseProcess, Connection]:
+    """Start `work(task)` in a child; messages come through the connection, and sending anything asks it to stop."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["klsweep.running.child", "klsweep.train"])
+    here, there = context.Pipe()
+    process = context.Process(target=_main, args=(work, task, there), daemon=False)
+    try:
+        with _starting, _anonymous_main():
+            _fork(process)
+    except BaseException:
+        here.close()
+        raise
+    finally:
+        there.close()
+    return process, here
+
+
+def _fork(process: BaseProcess) -> None:
+    """Start it; should the server have died just now, of a full memory perhaps, another takes its place."""
+    for seconds in (0.1, 0.5, 2.0):
+        try:
+            _ensure_server()
+            return process.start()
+        except (EOFError, OSError):
+            time.sleep(seconds)  # until the system has noticed
+    _ensure_server()
+    return process.start()
+
+
+def _ensure_server() -> None:
+    """Start the fork server, deaf to the terminal's Ctrl-C, which would end it and with it every child."""
+    resource_tracker.ensure_running()  # started here, for it leaves these signals unblocked
+    before, waiting = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS), os.environ.get(_SPIN[0])
+    os.environ.setdefault(*_SPIN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        if waiting is None:
+            del os.environ[_SPIN[0]]
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def kill(process: BaseProcess) -> None:
+    """End the child and everything it has started, at once."""
+    if process.pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _main(work: Work, task: Task, line: Connection) -> None:
+    os.setsid()  # a group of its own: the terminal's Ctrl-C is the supervisor's to handle
+    _die_with_parent()
+    stopping = threading.Event()
+    # A scheduler that ends a job signals every process of it: that too is to leave a checkpoint behind.
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    threading.Thread(target=_listen, args=(line, stopping), daemon=True).start()
+    line.send(_attempt(work, task, line, stopping))
+
+
+def _attempt(work: Work, task: Task, line: Connection, stopping: threading.Event) -> LastWord:
+    """The one place where any exception is caught: a failed job is a value."""
+    try:
+        with _output_to_log(task):
+            work(task, line.send, stopping.is_set)
+    except Interrupted:
+        return Stopped()
+    except StoreError as error:
+        return Unwritable(str(error))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in atomic.FULL:
+            return Unwritable(atomic.unwritable(task.store, error))
+        return Raised(f"{type(error).__name__}: {error}", traceback.format_exc())
+    return Finished()
+
+
+def _listen(line: Connection, stopping: threading.Event) -> None:
+    """A message asks to stop; the end of the line means that the supervisor is gone, so go too."""
+    try:
+        while True:
+            line.recv()
+            stopping.set()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process with its parent (Linux; elsewhere `_listen` sees to it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _output_to_log(task: Task) -> Iterator[None]:
+    """Send standard output and error, those of C libraries too, to the fleet's log; an exception as well."""
+    folder = task.folder
+    with atomic.writing_to(folder.path):
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with folder.log.open("a") as log:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+                os.dup2(log.fileno(), stream.fileno())
+    try:
+        yield
+    except Interrupted:
+        raise
+    except Exception:
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        raise
+    finally:
+        with contextlib.suppress(OSError):  # what was printed is worth less than how the work ended
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _anonymous_main() -> Iterator[None]:
+    """Hide the caller's script, which a starting child would otherwise run again from its first line."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
