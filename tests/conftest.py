@@ -31,3 +31,9 @@ def write_spec(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def one_fleet_for_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plan fleets as on one core, so that tests say the same on every machine."""
+    monkeypatch.setattr("klsweep.running.plan.cores", lambda: 1)

@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-import klsweep
-
 
 def test_the_verbs_are_functions_even_after_every_floor_was_imported() -> None:
     import klsweep.cli.app

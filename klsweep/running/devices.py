@@ -51,17 +51,22 @@ def choose_hands(devices: tuple[str, ...], workers: int | None, fleets: int) -> 
 
     `fleets` counts all fleets of the sweep, done or not, so that a resumed run gives each the same threads.
     """
-    cores = joblib.cpu_count()
-    if workers is not None and not 1 <= workers <= cores:
+    most = cores()
+    if workers is not None and not 1 <= workers <= most:
         raise DeviceError(
-            f"--workers {workers}: this machine gives {cores} cores: allowed: 1 to {cores}: "
+            f"--workers {workers}: this machine gives {most} cores: allowed: 1 to {most}: "
             "leave it out for the default"
         )
     if devices == ("cpu",):
-        count = workers or min(cores, max(1, fleets))
-        return Hands(("cpu",) * count, cores // count)
+        count = workers or min(most, max(1, fleets))
+        return Hands(("cpu",) * count, most // count)
     count = workers or len(devices)
-    return Hands(tuple(devices[index % len(devices)] for index in range(count)), max(1, cores // count))
+    return Hands(tuple(devices[index % len(devices)] for index in range(count)), max(1, most // count))
+
+
+def cores() -> int:
+    """Cores that this process may use: what affinity and control groups leave of the machine."""
+    return int(joblib.cpu_count())
 
 
 def _cuda_devices() -> int:

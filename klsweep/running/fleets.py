@@ -14,8 +14,7 @@ FREE = frozenset({"beta_norm", "beta", "weight", "reduction", "schedule", "seed"
 """Fields in which the members of a fleet may differ: none of them changes the shape of a tensor."""
 
 LARGEST = {"cpu": 16, "cuda": 256}
-"""Members of a fleet at most. On 2 CPU cores, a dense fleet gains little beyond nine members, and a sweep of
-moderate size is left with fleets for every worker; a GPU needs many members to be filled."""
+"""Members of a fleet at most. On a CPU a dense fleet gains little beyond nine members; a GPU needs many to be full."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +44,22 @@ def shape_key(identity: Mapping[str, Any]) -> str:
     return json.dumps({name: value for name, value in identity.items() if name not in FREE}, sort_keys=True)
 
 
-def fleets(jobs: Iterable[Job], device: str) -> tuple[FleetPlan, ...]:
+def fleets(jobs: Iterable[Job], device: str, *, cores: int) -> tuple[FleetPlan, ...]:
     """All fleets of a sweep: jobs of one shape, in equal parts of at most `LARGEST` members.
 
-    Models whose stacking costs more than it saves on the CPU train there one at a time.
+    On the CPU a sweep is cut into a fleet for each of `cores`, or a multiple, for workers of one thread each do more
+    than one of several; and models whose stacking costs more than it saves train there one at a time.
     """
     kind = device.partition(":")[0]
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(shape_key(job.identity), []).append(job)
+    fewest = -(-cores // len(groups)) if kind == "cpu" and groups else 1
     planned = []
     for group in groups.values():
-        largest = LARGEST[kind] if kind != "cpu" or group[0].model.stacks_on_cpu else 1
-        planned += [FleetPlan(tuple(part)) for part in _equal_parts(group, largest)]
+        alone = kind == "cpu" and not group[0].model.stacks_on_cpu
+        parts = len(group) if alone else -(-len(group) // (LARGEST[kind] * fewest)) * fewest
+        planned += [FleetPlan(tuple(part)) for part in _equal_parts(group, min(parts, len(group)))]
     return tuple(planned)
 
 
@@ -79,7 +81,6 @@ def unfinished(
     return tuple(todo)
 
 
-def _equal_parts(group: Sequence[Job], largest: int) -> Iterable[Sequence[Job]]:
-    parts = -(-len(group) // largest)
+def _equal_parts(group: Sequence[Job], parts: int) -> Iterable[Sequence[Job]]:
     edges = [len(group) * part // parts for part in range(parts + 1)]
     return [group[low:high] for low, high in pairwise(edges)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from klsweep.result import Status
+from klsweep.running.devices import cores
 from klsweep.running.fleets import FleetPlan, fleets, shape_key, unfinished
 from klsweep.spec import Sweep
 from klsweep.spec.job import Job
@@ -43,7 +44,7 @@ def plan(sweep: Sweep, results: Path, *, device: str, retry_failed: bool = False
         for job_id, record in records.items()
         if job_id in asked and not (retry_failed and record.status in AGAIN)
     }
-    planned = fleets(sweep.jobs, device)
+    planned = fleets_of(sweep, device)
     trained_in = {job_id: str(records[job_id].provenance.get("fleet")) for job_id in done}
     todo = unfinished(planned, done, trained_in)
     return Plan(
@@ -55,6 +56,11 @@ def plan(sweep: Sweep, results: Path, *, device: str, retry_failed: bool = False
         orphans=tuple(sorted(records.keys() - asked)),
         estimate_seconds=_estimate(todo, records.values(), sweep),
     )
+
+
+def fleets_of(sweep: Sweep, device: str) -> tuple[FleetPlan, ...]:
+    """All fleets of a sweep on this machine, done or not."""
+    return fleets(sweep.jobs, device, cores=cores())
 
 
 def _estimate(todo: Iterable[FleetPlan], records: Iterable[Record], sweep: Sweep) -> float | None:

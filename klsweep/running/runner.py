@@ -16,8 +16,8 @@ from klsweep.errors import Interrupted
 from klsweep.result import Scalar, Status
 from klsweep.running.devices import Hands, choose_devices, choose_hands
 from klsweep.running.events import Began, FleetEnded, FleetStarted, Listener, Said, one_at_a_time
-from klsweep.running.fleets import FleetPlan, fleets
-from klsweep.running.plan import AGAIN, Plan, plan
+from klsweep.running.fleets import FleetPlan
+from klsweep.running.plan import AGAIN, Plan, fleets_of, plan
 from klsweep.running.stop import Stop, on_signals
 from klsweep.running.supervise import Crew, attend, pass_on
 from klsweep.running.task import Task, Work, train_fleet
@@ -77,7 +77,7 @@ def run(
     """
     started = time.monotonic()
     devices = choose_devices(options.device)
-    hands = choose_hands(devices, options.workers, len(fleets(sweep.jobs, devices[0])))
+    hands = choose_hands(devices, options.workers, len(fleets_of(sweep, devices[0])))
     listen = one_at_a_time(listen)
     store = Store.open(options.results, sweep.name)
     with store.held():

@@ -87,7 +87,8 @@ def test_a_plan_as_json_is_json_and_nothing_else(write_spec, klsweep):
     plan = json.loads(out)
     assert (code, err, len(plan["jobs"])) == (0, "", 4)
     assert plan["jobs"][0]["beta"] == pytest.approx(3.2)
-    assert {job["fleet"] for job in plan["jobs"]} == {plan["fleets"][0]["fleet"]}
+    fleet_of = {job_id: fleet["fleet"] for fleet in plan["fleets"] for job_id in fleet["members"]}
+    assert {job["job_id"]: job["fleet"] for job in plan["jobs"]} == fleet_of
     assert plan["estimate_worker_seconds"] is None
 
 
@@ -207,7 +208,7 @@ def test_a_run_ends_with_a_summary_on_standard_output_and_progress_on_standard_e
     code, out, err = klsweep("run", path, "--workers", 1, "--device", "cpu", "--backend", "inline")
     assert code == 0, err
     assert re.fullmatch(r"tiny: 4 jobs: 4 ok, in \d+ s\nTables and plots: klsweep report results/tiny\n", out)
-    assert err.startswith("training 4 jobs in 1 fleet on cpu: 1 worker")
+    assert re.match(r"training 4 jobs in \d fleets? on cpu: 1 worker, \d+ threads? each\n", err)
     assert ESCAPE not in out + err
     assert len(Store(tmp_path / "results" / "tiny").records()) == 4
 

@@ -24,7 +24,7 @@ def test_jobs_that_differ_only_in_weight_schedule_reduction_and_seed_train_toget
         "reduction": "[sum, mean]",
         "seed": [0, 1],
     }
-    (fleet,) = fleets(jobs(**axes), "cpu")
+    (fleet,) = fleets(jobs(**axes), "cpu", cores=1)
     assert len(fleet.jobs) == 16
 
 
@@ -40,34 +40,56 @@ def test_jobs_that_differ_only_in_weight_schedule_reduction_and_seed_train_toget
     ],
 )
 def test_jobs_that_differ_in_anything_else_do_not(key, values):
-    assert sizes(fleets(jobs(**{key: values, "seed": [0, 1]}), "cpu")) == [2, 2]
+    assert sizes(fleets(jobs(**{key: values, "seed": [0, 1]}), "cpu", cores=1)) == [2, 2]
 
 
 @pytest.mark.parametrize(("number", "parts"), [(16, [16]), (17, [8, 9]), (40, [13, 13, 14]), (1, [1])])
 def test_too_many_for_one_fleet_are_split_into_equal_parts(number, parts):
-    planned = fleets(jobs(seed=list(range(number))), "cpu")
+    planned = fleets(jobs(seed=list(range(number))), "cpu", cores=1)
     assert sizes(planned) == parts
     assert LARGEST["cpu"] == 16
 
 
+@pytest.mark.parametrize(
+    ("number", "cores", "parts"),
+    [
+        (9, 2, [4, 5]),
+        (18, 2, [9, 9]),
+        (40, 2, [10] * 4),
+        (54, 2, [13, 13, 14, 14]),
+        (3, 8, [1, 1, 1]),
+        (9, 8, [1] * 7 + [2]),
+    ],
+)
+def test_one_shape_is_cut_into_fleets_for_every_core(number, cores, parts):
+    assert sizes(fleets(jobs(seed=list(range(number))), "cpu", cores=cores)) == parts
+
+
+def test_several_shapes_share_the_cores_and_a_gpu_does_not_count_them():
+    two_shapes = jobs(latent_dim=[2, 3], seed=list(range(8)))
+    assert sizes(fleets(two_shapes, "cpu", cores=2)) == [8, 8]
+    assert sizes(fleets(two_shapes, "cpu", cores=4)) == [4, 4, 4, 4]
+    assert sizes(fleets(two_shapes, "cuda", cores=4)) == [8, 8]
+
+
 def test_a_gpu_takes_more_at_once_and_its_number_does_not_matter():
     many = jobs(seed=list(range(40)))
-    assert sizes(fleets(many, "cuda:1")) == [40]
-    assert fleets(many, "cuda:0") == fleets(many, "cuda:3")
+    assert sizes(fleets(many, "cuda:1", cores=1)) == [40]
+    assert fleets(many, "cuda:0", cores=1) == fleets(many, "cuda:3", cores=1)
 
 
 def test_convolutions_train_one_at_a_time_on_a_cpu_and_together_on_a_gpu():
     many = jobs(model="[conv]", seed=[0, 1, 2])
-    assert sizes(fleets(many, "cpu")) == [1, 1, 1]
-    assert sizes(fleets(many, "cuda")) == [3]
+    assert sizes(fleets(many, "cpu", cores=1)) == [1, 1, 1]
+    assert sizes(fleets(many, "cuda", cores=1)) == [3]
 
 
 def test_every_job_is_in_exactly_one_fleet_and_keeps_its_order():
     many = jobs(latent_dim=[2, 3], seed=list(range(20)), beta_norm=[0.1, 0.2])
-    planned = [job.id for fleet in fleets(many, "cpu") for job in fleet.jobs]
+    planned = [job.id for fleet in fleets(many, "cpu", cores=1) for job in fleet.jobs]
     assert sorted(planned) == sorted(job.id for job in many)
     order = {job.id: place for place, job in enumerate(many)}
-    for fleet in fleets(many, "cpu"):
+    for fleet in fleets(many, "cpu", cores=1):
         places = [order[job_id] for job_id in fleet.job_ids]
         assert places == sorted(places)
 
@@ -87,19 +109,19 @@ def test_halves_hold_every_job_once():
 
 
 def test_a_fleet_that_lost_some_results_is_trained_again_whole():
-    (fleet,) = fleets(jobs(seed=[0, 1, 2]), "cpu")
+    (fleet,) = fleets(jobs(seed=[0, 1, 2]), "cpu", cores=1)
     done = fleet.job_ids[:2]
     assert unfinished([fleet], done, dict.fromkeys(done, fleet.id)) == (fleet,)
 
 
 def test_of_a_fleet_whose_members_come_from_elsewhere_only_the_rest_trains():
-    (fleet,) = fleets(jobs(seed=[0, 1, 2]), "cpu")
+    (fleet,) = fleets(jobs(seed=[0, 1, 2]), "cpu", cores=1)
     done = fleet.job_ids[:2]
     (rest,) = unfinished([fleet], done, dict.fromkeys(done, "another"))
     assert rest.job_ids == fleet.job_ids[2:]
 
 
 def test_a_fleet_with_every_result_is_not_trained_whoever_trained_it():
-    (fleet,) = fleets(jobs(seed=[0, 1]), "cpu")
+    (fleet,) = fleets(jobs(seed=[0, 1]), "cpu", cores=1)
     assert unfinished([fleet], fleet.job_ids, {}) == ()
     assert unfinished([fleet], (), {}) == (fleet,)
