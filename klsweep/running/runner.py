@@ -145,9 +145,8 @@ def _in_children(tasks: list[Task], crew: Crew) -> None:
                 pass
         except BaseException:
             crew.stop.now()
-            for _ in range(
-                workers
-            ):  # each is back when its child has ended: nothing trains on after this run
+            # A slot comes back when its child has ended: nothing trains on after this.
+            for _ in range(workers):
                 crew.slots.get()
             raise
 

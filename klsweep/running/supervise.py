@@ -115,9 +115,8 @@ def _watched(process: BaseProcess, line: Connection, task: Task, crew: Crew) -> 
             return _death(process)
         if crew.stop.asked.is_set() and deadline is None:
             deadline = time.monotonic() + GRACE_SECONDS
-            with contextlib.suppress(
-                OSError
-            ):  # it may have ended this moment; its last word is still to be heard
+            # It may have ended just now; then its last word is still to be heard.
+            with contextlib.suppress(OSError):
                 line.send("stop")
         if crew.stop.at_once.is_set() or (deadline is not None and time.monotonic() > deadline):
             return Stopped()
