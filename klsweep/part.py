@@ -77,6 +77,8 @@ def _spell_out(value: Any) -> Any:
 def _short(value: Any) -> str:
     if isinstance(value, Part):
         return value.label
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_short(item)}" for name, item in value.items())
     if isinstance(value, tuple | list):
         return "-".join(_short(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

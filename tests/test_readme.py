@@ -27,7 +27,7 @@ def shown_commands() -> list[str]:
 def user(tmp_path: Path) -> dict[str, str]:
     """A folder with the sweeps, no data anywhere, and a network where nobody answers."""
     shutil.copytree(ROOT / "sweeps", tmp_path / "sweeps")
-    nobody = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+    nobody = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
     kept = {name: value for name, value in os.environ.items() if name != "KLSWEEP_DATA"}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     return {**kept, **nobody, "PATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")}
@@ -36,7 +36,15 @@ def user(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.slow
 def test_every_klsweep_command_of_the_readme_ends_well(user: dict[str, str], tmp_path: Path) -> None:
     commands = [shlex.split(command) for command in shown_commands() if command.startswith("klsweep ")]
-    assert {command[1] for command in commands} >= {"plan", "run", "status", "report", "kinds", "schema", "weights"}
+    assert {command[1] for command in commands} >= {
+        "plan",
+        "run",
+        "status",
+        "report",
+        "kinds",
+        "schema",
+        "weights",
+    }
     for command in commands:
         ended = subprocess.run(command, env=user, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), f"{command}: {ended.stderr}"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from klsweep import __version__
+from klsweep.cli.calculator import weights
 from klsweep.cli.screen import complain, say, say_json
 from klsweep.errors import KlsweepError
 
@@ -183,12 +184,23 @@ def kinds(
     family: Annotated[
         str | None, typer.Argument(help="dataset, model, likelihood, objective or schedule; all without it.")
     ] = None,
+    *,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the schedules instead: FILE.png.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List every part a spec can choose, with its settings, defaults and source."""
     from klsweep.cli.kinds import kinds_json, show_kinds
 
-    if as_json:
+    if plot is not None:
+        if family != "schedule":
+            raise KlsweepError("--plot draws schedules: write klsweep kinds schedule --plot FILE.png")
+        from klsweep.cli.drawn import draw_schedules
+
+        draw_schedules(plot)
+    elif as_json:
         say_json(kinds_json(family))
     else:
         show_kinds(family)
@@ -202,73 +214,6 @@ def schema() -> None:
     say_json(spec_schema())
 
 
-@app.command(epilog="Example: klsweep weights --input 1x64x64 --latent 10 --from pythae --beta 4 --to disent")
-def weights(
-    *,
-    input_: Annotated[
-        str | None,
-        typer.Option("--input", metavar="SHAPE", help="One datum: 1x64x64 or 784.", show_default=False),
-    ] = None,
-    latent: Annotated[
-        int | None, typer.Option(metavar="M", help="Latent dimensions.", show_default=False)
-    ] = None,
-    beta: Annotated[
-        float | None,
-        typer.Option(help="Against -log p, or a squared error as it stands.", show_default=False),
-    ] = None,
-    beta_norm: Annotated[float | None, typer.Option(help="beta * M / N.", show_default=False)] = None,
-    weight: Annotated[
-        float | None,
-        typer.Option(help="As a script writes it; with --reduction or --from.", show_default=False),
-    ] = None,
-    reduction: Annotated[
-        str | None, typer.Option(help="sum, mean, mean_recon or mean_kl.", show_default=False)
-    ] = None,
-    sigma2: Annotated[
-        float | None,
-        typer.Option(help="The decoder variance that beta refers to; default 1/2.", show_default=False),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(metavar="B", help="Adds scripts that sum one term over it.", show_default=False),
-    ] = None,
-    from_: Annotated[
-        str | None,
-        typer.Option("--from", metavar="LIB", help="The weight is that of public code.", show_default=False),
-    ] = None,
-    to: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LIB", help="What to write in public code; again, or all.", show_default=False),
-    ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the public code known, with sources.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Say what a KL weight is in every unit, under each reduction, and in public code. Trains nothing."""
-    from klsweep.cli.weights import (
-        conventions_json,
-        equivalents_json,
-        show_conventions,
-        show_equivalents,
-    )
-    from klsweep.vae.conventions import Question, equivalents
-
-    if list_:
-        say_json(conventions_json()) if as_json else show_conventions()
-        return
-    question = Question(
-        input=input_,
-        latent=latent,
-        beta=beta,
-        beta_norm=beta_norm,
-        weight=weight,
-        reduction=reduction,
-        sigma2=sigma2,
-        batch=batch,
-        from_=from_,
-        to=tuple(to or ()),
-    )
-    answer = equivalents(question)
-    if as_json:
-        say_json(equivalents_json(answer, question))
-    else:
-        show_equivalents(answer, question)
+app.command(epilog="Example: klsweep weights --input 1x64x64 --latent 10 --from pythae --beta 4 --to disent")(
+    weights
+)

@@ -1,21 +1,27 @@
 """Every part a spec can choose, generated from the parts themselves."""
 
 import inspect
+import shutil
+import sys
+import textwrap
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from klsweep.cli.screen import say
+from klsweep.cli.screen import WIDE, say
 from klsweep.errors import KlsweepError
 from klsweep.part import Part, members
 from klsweep.spec import FAMILIES
+from klsweep.spec.keys import values
+
+NO_DEFAULT = "required"
 
 
 def kinds_json(family: str | None) -> dict[str, Any]:
-    """Families, kinds, settings with defaults and meaning, and sources."""
+    """Families, kinds, settings with defaults, allowed values and meaning, and sources."""
     return {
-        name: {kind: _described(part) for kind, part in members(FAMILIES[name]).items()}
+        name: {kind: _described(part, name, kind) for kind, part in members(FAMILIES[name]).items()}
         for name in _chosen(family)
     }
 
@@ -25,11 +31,24 @@ def show_kinds(family: str | None) -> None:
     for name, kinds in kinds_json(family).items():
         say(name)
         for kind, facts in kinds.items():
-            say(f"  {kind}: {facts['meaning']}")
+            _say(f"{kind}: {facts['meaning']}", indent=2)
             for setting, about in facts["settings"].items():
-                say(f"      {setting} = {about['default']}: {about['meaning']}")
+                allowed = f" ({about['allowed']})" if about["allowed"] else ""
+                _say(f"{setting} = {_written(about['default'])}{allowed}: {about['meaning']}", indent=6)
+            if "weight_means" in facts:
+                _say(f"weight: {facts['weight_means']}", indent=6)
             if facts["source"]:
-                say(f"      source: {facts['source']}")
+                _say(f"source: {facts['source']}", indent=6)
+
+
+def kinds_markdown() -> str:
+    """The table of the README: a line for each kind, with what it is."""
+    rows = [
+        f"| `{family}` | `{kind}` | {_in_a_cell(facts['meaning'])} |"
+        for family, kinds in kinds_json(None).items()
+        for kind, facts in kinds.items()
+    ]
+    return "\n".join(["| family | kind | meaning |", "|---|---|---|", *rows])
 
 
 def _chosen(family: str | None) -> list[str]:
@@ -40,19 +59,52 @@ def _chosen(family: str | None) -> list[str]:
     return [family]
 
 
-def _described(part: type[Part]) -> dict[str, Any]:
-    return {
+def _described(part: type[Part], family: str, kind: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {
         "meaning": (inspect.getdoc(part) or "").split("\n\n")[0].replace("\n", " "),
         "settings": {
-            name: {"default": _default(field), "meaning": field.description or ""}
+            name: {
+                "default": _default(field),
+                "allowed": values((family, name), kind).replace(", or a mapping with `kind`", ""),
+                "meaning": field.description or "",
+            }
             for name, field in part.model_fields.items()
             if name != "kind"
         },
         "source": part.source,
     }
+    means = inspect.getattr_static(part, "weight_means", None)
+    return facts if means is None else {**facts, "weight_means": means}
 
 
 def _default(field: FieldInfo) -> Any:
     if field.default is PydanticUndefined:
-        return "required"
+        return NO_DEFAULT
     return list(field.default) if isinstance(field.default, tuple) else field.default
+
+
+def _in_a_cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _written(default: Any) -> str:
+    """A default as one would write it in a spec."""
+    if default is None or default == "":
+        return "unset"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _say(text: str, *, indent: int) -> None:
+    """A line, folded below itself on a terminal alone: what reads a pipe wants one line each."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100 * WIDE
+    folded = textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    say("\n".join(folded))

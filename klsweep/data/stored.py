@@ -1,6 +1,7 @@
-"""Array files of the user: found, identified by content, and opened without ever running code from them."""
+"""Files and folders of the user: found, identified by content, and opened without ever running code from them."""
 
 import difflib
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,29 +17,52 @@ from klsweep.data import sources
 from klsweep.errors import DataError, Problem
 
 FINGERPRINT_DIGITS = 16  # 64 bits: two of a million files share them with a chance of 3e-8
+PICTURES = (".png", ".jpg", ".jpeg")
+"""Of a folder, what counts: its pictures, also in folders inside."""
+
 UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def find_file(path: str, data_dir: Path | None) -> Path:
-    """The file itself, or taken against the current folder, then the data folders; absolute."""
+def find(path: str, data_dir: Path | None) -> Path:
+    """The file or folder itself, or taken against the current folder, then the data folders; absolute."""
     if not path:
         raise DataError([Problem("dataset.path", "no path given", fix="write path: FILE")])
     given = Path(path).expanduser()
     options = [(root / given).absolute() for root in (Path.cwd(), *sources.user_folders(data_dir))]
     found = next((option for option in options if option.is_file()), None)
+    found = found or next((option for option in options if option.is_dir()), None)
     if found:
         return found
     raise DataError([_not_found(path, list(dict.fromkeys(options)))])
 
 
-def fingerprint(file: Path) -> str:
-    """The first 16 hex digits of the SHA-256 of the file's content."""
-    return sources.sha256(file)[:FINGERPRINT_DIGITS]
+def pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder and below, in the order of their paths, which no file system changes."""
+    found = (file for file in folder.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
+    return sorted(found, key=lambda file: file.relative_to(folder).parts)
+
+
+def fingerprint(place: Path) -> str:
+    """The first 16 hex digits of the SHA-256 of the content."""
+    return _sha256(place)[:FINGERPRINT_DIGITS]
+
+
+def changed(place: Path) -> tuple[int, ...]:
+    """Numbers that change with the content, found without reading it."""
+    files = [place] if place.is_file() else pictures(place)
+    return tuple(number for file in files for number in (file.stat().st_mtime_ns, file.stat().st_size))
+
+
+def _sha256(place: Path) -> str:
+    """Of a folder: over the digests of its pictures in their order, whatever their names."""
+    if place.is_file():
+        return sources.sha256(place)
+    return hashlib.sha256("".join(map(sources.sha256, pictures(place))).encode()).hexdigest()
 
 
 def check_fingerprint(file: Path, expected: str) -> None:
     """`DataError` if the file's content is not what the spec or an earlier run had."""
-    if expected and not (found := sources.sha256(file)).startswith(expected):
+    if expected and not (found := _sha256(file)).startswith(expected):
         raise DataError(
             [
                 Problem(
@@ -51,9 +75,18 @@ def check_fingerprint(file: Path, expected: str) -> None:
         )
 
 
+def one_file(place: Path) -> Path:
+    """The same, if it is no folder."""
+    if place.is_dir():
+        fix = "give a file, or for a folder of pictures write kind: images"
+        raise DataError([Problem("dataset.path", f"{place} is a folder", fix=fix)])
+    return place
+
+
 @contextmanager
 def opened(file: Path) -> Iterator[NpzFile | NDArray[Any]]:
     """The file as numpy opens it; its errors, and those of reading from it, become `DataError`."""
+    one_file(file)
     try:
         with file.open("rb") as handle:  # by name, numpy leaves a damaged archive open
             yield np.load(handle, allow_pickle=False)

@@ -64,7 +64,7 @@ LastWord = Finished | Raised | Stopped | Unwritable
 def start(work: Work, task: Task) -> tuple[BaseProcess, Connection]:
     """Start `work(task)` in a child; messages come through the connection, and sending anything asks it to stop."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["klsweep.running.child", "klsweep.train"])
+    context.set_forkserver_preload(["klsweep.running.child", "klsweep.train", "torch._dynamo"])
     here, there = context.Pipe()
     process = context.Process(target=_main, args=(work, task, there), daemon=False)
     try:

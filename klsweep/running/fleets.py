@@ -57,7 +57,8 @@ def fleets(jobs: Iterable[Job], device: str, *, cores: int) -> tuple[FleetPlan, 
     fewest = -(-cores // len(groups)) if kind == "cpu" and groups else 1
     planned = []
     for group in groups.values():
-        alone = kind == "cpu" and not group[0].model.stacks_on_cpu
+        model = group[0].model
+        alone = not (model.stacks_on_cpu if kind == "cpu" else model.stacks_on_gpu)
         parts = len(group) if alone else -(-len(group) // (LARGEST[kind] * fewest)) * fewest
         planned += [FleetPlan(tuple(part)) for part in _equal_parts(group, min(parts, len(group)))]
     return tuple(planned)

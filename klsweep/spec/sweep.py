@@ -15,6 +15,7 @@ from klsweep.spec.expand import Expansion
 from klsweep.spec.job import Job
 from klsweep.spec.node import Key, Node, Place, dotted
 from klsweep.spec.problems import Mistake, causes_only, ordered
+from klsweep.vae.models import Custom
 
 Drafted = tuple[Job, Draft]
 
@@ -112,7 +113,11 @@ def _sweep(
         jobs=tuple(job for job, _ in kept),
         axes=_axes(spec, kept),
         facts=located.facts,
-        notes=(*located.notes, *_notes(found, dropped=len(drafted) - len(kept))),
+        notes=(
+            *located.notes,
+            *_notes(found, dropped=len(drafted) - len(kept)),
+            *_alone(kept, located),
+        ),
         text=text if spec.name and not overrides else writing.text(_without_idle(spec, found), name=own),
     )
 
@@ -192,6 +197,18 @@ def _notes(found: Expansion, *, dropped: int) -> list[str]:
         jobs = "1 job is" if dropped == 1 else f"{dropped} jobs are"
         notes.append(f"{jobs} asked for more than once and trained once")
     return notes
+
+
+def _alone(kept: Sequence[Drafted], located: Located) -> list[str]:
+    """Why jobs with a model of the user's own cannot be stacked; that takes building it, so built-in ones know."""
+    said: dict[str, None] = {}
+    for job, _ in kept:
+        if isinstance(job.model, Custom):
+            shape = located.facts[job.dataset].input_shape
+            why = job.model.unstackable(shape, job.latent_dim, job.likelihood.params_per_value)
+            if why:
+                said[f"{job.model.target} trains one job at a time: {why}"] = None
+    return list(said)
 
 
 def _without_idle(spec: SweepSpec, found: Expansion) -> SweepSpec:

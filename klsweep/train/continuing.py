@@ -47,6 +47,7 @@ def save(state: State, fleet: Fleet, directory: Path | None) -> None:
         **_named("parameter", members.parameters),
         **_named("objective", members.objective),
         **_named("likelihood", members.likelihood),
+        **_named("buffer", dict(fleet.one.named_buffers())),
     }
     for index, values in state.optimizer.state_dict()["state"].items():
         # sgd without momentum has None for its momentum
@@ -71,6 +72,8 @@ def restore(state: State, fleet: Fleet, directory: Path | None) -> None:
         kept.setdefault(group, {})[key] = torch.from_numpy(value).to(fleet.device)
     for name, parameter in state.members.parameters.items():
         parameter.data.copy_(kept["parameter"][name])
+    for name, buffer in kept.get("buffer", {}).items():
+        fleet.one.get_buffer(name).copy_(buffer)
     state.members.objective, state.members.likelihood = kept.get("objective", {}), kept.get("likelihood", {})
     inner = {
         int(group.removeprefix("optimizer/")): values

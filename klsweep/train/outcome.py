@@ -62,21 +62,18 @@ def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) ->
         **_fitted(fleet, trained.members, member),
     }
     sound = stopped is None and math.isfinite(measured["elbo_nats"] or 0.0)
-    row = {
-        **settings_row(job, input_dim=fleet.input_dim, train_size=fleet.train_size),
-        **measured,
-        "train_seconds": trained.seconds / len(fleet.jobs),
-    }
+    settings = settings_row(job, input_dim=fleet.input_dim, train_size=fleet.train_size)
+    seconds = {"train_seconds": trained.seconds / len(fleet.jobs)}
     curve = _curve(fleet, trained.curve, member)
     if sound:
         return Result(
             job_id=job.id,
             job=job.identity,
             status=Status.OK,
-            row={"job_id": job.id, "status": Status.OK.value, **row},
+            row={"job_id": job.id, "status": Status.OK.value, **settings, **measured, **seconds},
             curve=curve,
             arrays=_arrays(trained.tested, member),
-            weights=_weights(trained.members, member),
+            weights=_weights(fleet, trained.members, member),
             provenance=_provenance(fleet),
         )
     when = f"in epoch {stopped} of {fleet.epochs}" if stopped else "on the held-out data"
@@ -87,8 +84,9 @@ def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) ->
         row={
             "job_id": job.id,
             "status": Status.DIVERGED.value,
-            **row,
-            **dict.fromkeys(measured.keys() - {"theta"}),
+            **dict.fromkeys(measured),
+            **settings,
+            **seconds,
         },
         curve=curve[:stopped],
         error=f"the loss became infinite or NaN {when}: try a smaller train.lr or weight, or train.clip",
@@ -127,9 +125,11 @@ def _fitted(fleet: Fleet, members: Members, member: int) -> dict[str, float | No
     return found
 
 
-def _weights(members: Members, member: int) -> dict[str, NDArray[Any]]:
+def _weights(fleet: Fleet, members: Members, member: int) -> dict[str, NDArray[Any]]:
     """The parameters of one model, by the names they have in its network."""
-    return {
+    kept = dict(fleet.one.named_buffers()) if len(fleet.jobs) == 1 else {}
+    buffers = {name.removeprefix("vae."): value.cpu().numpy() for name, value in kept.items()}
+    return buffers | {
         name.removeprefix("vae."): value[member].detach().cpu().numpy()
         for name, value in members.parameters.items()
     }

@@ -1,10 +1,12 @@
 """Models as settings: what a spec may ask for, and `build`, which makes the network."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from klsweep.part import ByKind, Part
+from klsweep.vae import targets
 
 if TYPE_CHECKING:
     from klsweep.vae.networks import Vae
@@ -20,6 +22,7 @@ class Linear(Part):
     kind: Literal["linear"] = "linear"
     source: ClassVar[str] = "Lucas et al. 2019, section 4"
     stacks_on_cpu: ClassVar[bool] = True
+    stacks_on_gpu: ClassVar[bool] = True
 
     def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
         """The network for one model; its initial values come from torch's current generator."""
@@ -38,6 +41,7 @@ class Mlp(Part):
     kind: Literal["mlp"] = "mlp"
     source: ClassVar[str] = "Kingma & Welling 2014, appendix C"
     stacks_on_cpu: ClassVar[bool] = True
+    stacks_on_gpu: ClassVar[bool] = True
 
     hidden: Widths = Field(default=(400,), description="widths of the encoder's hidden layers")
     activation: Activation = Field(default="relu", description="between the layers")
@@ -61,6 +65,7 @@ class Conv(Part):
     kind: Literal["conv"] = "conv"
     source: ClassVar[str] = "Burgess et al. 2018, appendix A, with as many halvings as the image allows"
     stacks_on_cpu: ClassVar[bool] = False  # grouped convolutions on a CPU cost more than one after another
+    stacks_on_gpu: ClassVar[bool] = True
 
     channels: Widths = Field(default=(32, 64), description="channels after each halving of the image")
     hidden: Annotated[int, Field(gt=0)] = Field(
@@ -94,4 +99,71 @@ class Conv(Part):
         return ""
 
 
-Model = Annotated[Linear | Mlp | Conv, ByKind()]
+class Custom(Part):
+    """A torch.nn.Module of your own with encode(x) -> (mean, logvar) and decode(z) -> parameters.
+
+    It is made by Class(input_shape=..., latent_dim=..., params_per_value=..., **args). `x` is [batch, *input_shape];
+    mean, logvar and `z` are [batch, latent_dim]; the parameters are [batch, *input_shape], with a last axis
+    `params_per_value` where a likelihood needs more than one a value.
+    """
+
+    kind: Literal["custom"] = "custom"
+    source: ClassVar[str] = "a class of your own"
+    stacks_on_cpu: ClassVar[bool] = False  # nothing is known of its cost
+    stacks_on_gpu: ClassVar[bool] = False  # nor, before it is built, whether it can be stacked at all
+
+    target: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="the class, as package.module:Class")
+    args: dict[str, Any] = Field(default={}, description="further arguments of the class, by keyword")
+    folder: str = Field(
+        default="", exclude=True, description="where the module or package lies; the current folder"
+    )
+    fingerprint: Annotated[str, Field(pattern=r"^([0-9a-f]{12,64})?$")] = Field(
+        default="", description="first hex digits of the SHA-256 of the class's source; filled in by klsweep"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _found(cls, given: Any) -> Any:
+        """With the folder and the fingerprint filled in, once the class is there and takes the arguments."""
+        if not isinstance(given, dict):
+            return given
+        given = {"args": {}, "folder": "", "fingerprint": "", **given}
+        if not isinstance(given.get("target"), str) or not isinstance(given["args"], dict):
+            return given  # the fields themselves say what is wrong
+        folder = Path(str(given["folder"])).expanduser().absolute()
+        if ":" not in given["target"]:
+            raise ValueError(f"target {given['target']!r} names no class: write package.module:Class")
+        found = targets.find_class(given["target"], folder)
+        targets.check_arguments(found, given["args"])
+        now = targets.fingerprint(found)
+        if not now.startswith(str(given["fingerprint"])):
+            raise ValueError(
+                f"fingerprint: the source is now {now}: allowed: {given['fingerprint']}, as the spec says: bring "
+                f"back the source that was meant, or leave fingerprint out to study the new one"
+            )
+        return {**given, "folder": str(folder), "fingerprint": now}
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model; its initial values come from torch's current generator."""
+        from klsweep.vae.adapted import adapted
+
+        shapes = (input_shape, latent_dim, params_per_value)
+        return adapted(self._made(shapes), shapes)
+
+    def misfit(self, input_shape: Shape) -> str:  # noqa: ARG002 - known once it is built
+        """Why the model cannot take data of this shape; empty where it can."""
+        return ""
+
+    def unstackable(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:
+        """Why several of these cannot be trained as one; empty where they can."""
+        from klsweep.vae.adapted import unstackable
+
+        shapes = (input_shape, latent_dim, params_per_value)
+        return unstackable(self._made(shapes), shapes)
+
+    def _made(self, shapes: tuple[Shape, int, int]) -> Any:
+        found = targets.find_class(self.target, Path(self.folder))
+        return found(**dict(zip(targets.GIVEN, shapes, strict=True)), **self.args)
+
+
+Model = Annotated[Linear | Mlp | Conv | Custom, ByKind()]

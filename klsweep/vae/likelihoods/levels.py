@@ -17,7 +17,7 @@ class Categorical(Unscaled):
     """Each dimension is one of `levels` by a softmax; `params` are logits [..., levels]."""
 
     kind: Literal["categorical"] = "categorical"
-    source: ClassVar[str] = "van den Oord et al. 2016, section 3 (softmax over pixel values)"
+    source: ClassVar[str] = "van den Oord et al. 2016 (softmax over pixel values)"
 
     levels: int = Field(
         default=8, ge=2, le=256, description="values a dimension can take, equally spaced in [0, 1]"
@@ -54,7 +54,7 @@ class DiscretizedLogistic(Unscaled):
     """
 
     kind: Literal["discretized_logistic"] = "discretized_logistic"
-    source: ClassVar[str] = "Kingma et al. 2016, appendix C.1; edges as in Salimans et al. 2017, eq. 2"
+    source: ClassVar[str] = "Kingma et al. 2016; edges as in Salimans et al. 2017, eq. 2"
 
     levels: int = Field(default=256, ge=2, le=256, description="levels, equally spaced in [0, 1]")
 
@@ -72,7 +72,7 @@ class DiscretizedLogistic(Unscaled):
 
         level = _level(x, self.levels)
         location, log_scale = _location_and_scale(params)
-        half, centre = 0.5 / (self.levels - 1), level / (self.levels - 1) - location
+        half, centre = 0.5 / (self.levels - 1), level.to(x.dtype) / (self.levels - 1) - location
         precision = (-log_scale).exp()
         upper, lower = logsigmoid((centre + half) * precision), logsigmoid(-(centre - half) * precision)
         between = upper + lower + (-(-2 * half * precision).expm1()).log()

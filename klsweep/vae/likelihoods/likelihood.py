@@ -5,6 +5,7 @@ where a likelihood needs more than one. `own` holds what belongs to the likeliho
 most, `log_scale` where the scale is fitted.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -79,13 +80,13 @@ class LikelihoodPart(Part):
         from torch.nn.functional import softplus
 
         if self.scale == "optimal":
-            return {"log_scale": (memory["spread"] / memory["weight"]).log().clamp(min=LOG_FLOOR)}
+            return {"log_scale": _log(memory["spread"] / memory["weight"])}
         return {name: LOG_FLOOR + softplus(value - LOG_FLOOR) for name, value in trained.items()}
 
     def own_on(self, x: "Tensor", params: "Tensor", own: Own) -> Own:
         """The same while training on a batch, where the optimal scale is the batch's."""
         if self.scale == "optimal":
-            return {"log_scale": self.spread(x, params).log().clamp(min=LOG_FLOOR)}
+            return {"log_scale": _log(self.spread(x, params))}
         return own
 
     def start(self) -> dict[str, float]:
@@ -117,3 +118,8 @@ class Unscaled(LikelihoodPart):
     def fitted_sigma2(self, own: Own) -> "Tensor | None":  # noqa: ARG002
         """None: nothing is fitted."""
         return None
+
+
+def _log(scale: "Tensor") -> "Tensor":
+    """Bounded before the logarithm: that of a perfect fit has no gradient."""
+    return scale.clamp(min=math.exp(LOG_FLOOR)).log()

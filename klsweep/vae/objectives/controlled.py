@@ -9,18 +9,26 @@ from klsweep.vae.objectives.objective import Memory, ObjectivePart, Seen, Terms
 if TYPE_CHECKING:
     from torch import Tensor
 
+LOG_LAMBDA_BOUND = 16.0
+"""How far ln lambda may go, 1/eps of float32: beyond it the loss no longer sees one of its two terms beside the other.
+It matters where `sse` is out of reach, or reached without a code."""
+
 
 class TargetRate(ObjectivePart):
     """A PI controller moves beta until the rate is `nats`; the job's weight is the largest beta it may use."""
 
     kind: Literal["target_rate"] = "target_rate"
-    source: ClassVar[str] = "Shao et al. 2020, eq. 8, with the integral frozen where beta is at a bound"
+    source: ClassVar[str] = "Shao et al. 2020, with the integral frozen where beta is at a bound"
     weighs_rate: ClassVar[bool] = False
     weight_means: ClassVar[str] = "the largest beta the controller may use"
 
     nats: float = Field(default=10.0, gt=0, description="the rate to hold")
-    proportional: float = Field(default=0.01, ge=0, description="K_p")
-    integral: float = Field(default=1e-3, gt=0, description="K_i, a step")
+    proportional: float = Field(
+        default=0.1, ge=0, description="K_p: what beta gains when the rate is far above nats"
+    )
+    integral: float = Field(
+        default=3e-3, gt=0, description="K_i: what beta gains a step for each nat too many"
+    )
     lowest: float = Field(default=0.0, ge=0, description="the smallest beta it may use")
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
@@ -62,10 +70,10 @@ class Geco(ObjectivePart):
         gt=0, description="squared error per datum, summed over dimensions, that is good enough"
     )
     speed: float = Field(
-        default=1e-3, gt=0, description="change of ln lambda a step, per relative excess of the error"
+        default=0.01, gt=0, description="change of ln lambda a step, per relative excess of the error"
     )
     memory: float = Field(
-        default=0.99, ge=0, lt=1, description="share kept a step of the running mean of the excess"
+        default=0.9, ge=0, lt=1, description="share kept a step of the running mean of the excess"
     )
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
@@ -79,10 +87,14 @@ class Geco(ObjectivePart):
         return {"log_lambda": 0.0, "excess": 0.0}
 
     def next(self, memory: Memory, seen: Seen, weight: "Tensor") -> Memory:  # noqa: ARG002
-        """Too large an error raises lambda: ln lambda grows by speed * running mean of (error - sse) / sse."""
-        now = (seen.squared_error - self.sse) / self.sse
+        """Too large an error raises lambda: ln lambda grows by speed * running mean of (error - sse) / sse.
+
+        The excess counts as 1 at most, or the large error before anything is learned would carry lambda far too high.
+        """
+        now = ((seen.squared_error - self.sse) / self.sse).clamp(max=1)
         excess = self.memory * memory["excess"] + (1 - self.memory) * now
-        return {"log_lambda": memory["log_lambda"] + self.speed * excess.clamp(-10, 10), "excess": excess}
+        log_lambda = memory["log_lambda"] + self.speed * excess
+        return {"log_lambda": log_lambda.clamp(-LOG_LAMBDA_BOUND, LOG_LAMBDA_BOUND), "excess": excess}
 
     def report(self, memory: Memory, weight: "Tensor") -> Memory:
         """The multiplier, and theta = weight / (2 lambda), the beta * sigma^2 with the same optimum."""
@@ -94,7 +106,7 @@ class Balanced(ObjectivePart):
     """The squared error over twice its own running size, which can only shrink."""
 
     kind: Literal["balanced"] = "balanced"
-    source: ClassVar[str] = "Asperti & Trentin 2020, section 4; the running mean of the official code"
+    source: ClassVar[str] = "Asperti & Trentin 2020; the running mean of the official code"
     weighs_rate: ClassVar[bool] = False
     watches_error: ClassVar[bool] = True
 

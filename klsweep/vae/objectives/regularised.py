@@ -31,7 +31,7 @@ class InfoMmd(OpenLoop):
     """The elbo plus a maximum mean discrepancy between codes and prior, whose weight is never negative."""
 
     kind: Literal["info_mmd"] = "info_mmd"
-    source: ClassVar[str] = "Zhao et al. 2019, eq. 6, with alpha + lambda - 1 = mmd"
+    source: ClassVar[str] = "Zhao et al. 2019, with alpha + lambda - 1 = mmd"
 
     mmd: float = Field(default=100.0, ge=0, description="weight of the discrepancy")
 
@@ -73,7 +73,7 @@ def total_correlation(terms: Terms) -> "Tensor":
     """KL(q(z) || prod_k q(z_k)) with q(z) the mean of the batch's posteriors. [] nats.
 
     The datum's own posterior is among them, so for small batches in many dimensions it is biased; as a gradient it
-    is that of the minibatch-weighted estimate of Chen et al. 2018, eq. S5, whose log(N B) is constant.
+    is that of the minibatch-weighted estimate of Chen et al. 2018, whose log(N B) is constant.
     """
     apart = terms.z.unsqueeze(1) - terms.mean.unsqueeze(0)  # [batch, posterior, latent]
     log_q = -0.5 * (apart.square() * (-terms.logvar).exp() + terms.logvar + LOG_2PI)
@@ -87,9 +87,12 @@ def discrepancy(z: "Tensor") -> "Tensor":
     """Squared MMD of z [batch, latent] and N(0, I), kernel exp(-|a-b|^2 / (2 h)) with h = latent. [].
 
     Unbiased: pairs of different codes, and the kernel's means under the prior in closed form,
-    E k(z, e) = (h/(h+1))^{M/2} exp(-|z|^2 / (2 (h+1))) and E k(e, e') = (h/(h+2))^{M/2}.
+    E k(z, e) = (h/(h+1))^{M/2} exp(-|z|^2 / (2 (h+1))) and E k(e, e') = (h/(h+2))^{M/2}. A single code has no pair,
+    as in a last batch of one datum, and gives 0.
     """
     batch, latents = z.shape
+    if batch == 1:
+        return z.new_zeros(())
     h = float(latents)
     squares = z.square().sum(1)
     apart = (squares.unsqueeze(0) + squares.unsqueeze(1) - 2 * z @ z.mT).clamp(min=0)

@@ -26,7 +26,7 @@ class FreeBits(OpenLoop):
 
     kind: Literal["free_bits"] = "free_bits"
     source: ClassVar[str] = (
-        "Kingma et al. 2016, appendix C.8 (per latent); Li et al. 2019, fb = 1 (per datum)"
+        "Kingma et al. 2016 (per latent); Li et al. 2019, official code, fb = 1 (per datum)"
     )
 
     floor: float = Field(
