@@ -45,9 +45,16 @@ def seconds(fleets: list[list[Job]], data: Data) -> float:
     return time.perf_counter() - started
 
 
-def measured(model: dict[str, object], shape: tuple[int, ...], *, size: int, repeats: int) -> tuple[float, float]:
+def measured(
+    model: dict[str, object], shape: tuple[int, ...], *, size: int, repeats: int
+) -> tuple[float, float]:
     """Median seconds per job, (stacked, one after another)."""
-    base = {"dataset": "digits", "latent_dim": 10, "model": model, "train": {"epochs": 1, "batch_size": BATCH}}
+    base = {
+        "dataset": "digits",
+        "latent_dim": 10,
+        "model": model,
+        "train": {"epochs": 1, "batch_size": BATCH},
+    }
     jobs = [Job.model_validate({**base, "beta": 1.0 + index}) for index in range(size)]
     data = pictures(shape)
     seconds([jobs[:1]], data)  # first calls load and allocate
@@ -58,7 +65,9 @@ def measured(model: dict[str, object], shape: tuple[int, ...], *, size: int, rep
 
 def main() -> None:
     """Measure every model at every size and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=3, help="times each pair is measured")
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
