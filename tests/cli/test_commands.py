@@ -274,6 +274,8 @@ def test_a_mistake_is_told_on_standard_error_with_exit_code_2(
     if "done" in arguments:
         finished(path, tmp_path / "done")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KLSWEEP_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "argv", ["klsweep", *arguments])
     with pytest.raises(SystemExit) as ended:  # and nothing else, which would be a traceback
         main()
