@@ -26,8 +26,8 @@ MODELS = {
     "mlp 64-32-10": ({"kind": "mlp", "hidden": [32]}, (1, 8, 8)),
     "conv 28x28, 32-64": ({"kind": "conv", "channels": [32, 64]}, (1, 28, 28)),
 }
-SIZES = (1, 4, 9, 16, 32)
-STEPS = 20
+SIZES = (1, 9, 16)
+STEPS = 8
 BATCH = 128
 
 

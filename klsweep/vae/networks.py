@@ -5,6 +5,7 @@ axis; so a whole fleet of them runs as batched matrix products. Any other networ
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -21,19 +22,19 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 }
 
 
-class Vae(nn.Module):
+class Vae(nn.Module, ABC):
     """What `train` needs of a network. Shapes are those of one model; see `member_axis` for fleets."""
 
     member_axis = False
     """Parameters, inputs and outputs may carry a leading member axis."""
 
+    @abstractmethod
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [batch, *input_shape] -> posterior mean and logvar, each [batch, latent]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """z [batch, latent] -> likelihood parameters [batch, *input_shape (, params_per_value)]."""
-        raise NotImplementedError
 
 
 class Dense(nn.Module):
