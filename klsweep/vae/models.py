@@ -64,7 +64,7 @@ class Conv(Part):
 
     kind: Literal["conv"] = "conv"
     source: ClassVar[str] = "Burgess et al. 2018, appendix A, with as many halvings as the image allows"
-    stacks_on_cpu: ClassVar[bool] = False  # grouped convolutions on a CPU cost more than one after another
+    stacks_on_cpu: ClassVar[bool] = False  # stacked they cost more there: see benchmarks/README.md
     stacks_on_gpu: ClassVar[bool] = True
 
     channels: Widths = Field(default=(32, 64), description="channels after each halving of the image")
