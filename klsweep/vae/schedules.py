@@ -5,6 +5,7 @@ A setting of length (`warmup`, `midpoint`) is a share of the training, a number 
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
@@ -71,51 +72,51 @@ class Constant(Part):
         return ""
 
 
-class Linear(Part):
+class WarmUp(Part):
+    """A schedule that goes from `start` to 1 over `warmup` and stays there; a concrete one says along what curve."""
+
+    start: Start = 0.0
+    warmup: float = Field(default=0.5, gt=0, description="how long s takes to come to 1")
+    by: By = "fraction"
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        return _checked(self, self.by, warmup=self.warmup)
+
+    @abstractmethod
+    def at(self, step: int, length: Length) -> float:
+        """The value of s before step t = `step`, counted from 0."""
+
+    def unreached(self, length: Length) -> str:
+        """Why s does not come to 1 in a training of this length; empty where it does."""
+        return _too_long("warmup", in_steps(self.warmup, self.by, length), length)
+
+    def climbed(self, shape: Shape, step: int, length: Length) -> float:
+        """The value start + (1 - start) * ramp(min(1, t / warmup))."""
+        done = min(1.0, step / in_steps(self.warmup, self.by, length))
+        return self.start + (1 - self.start) * ramp(shape, done)
+
+
+class Linear(WarmUp):
     """From `start` to 1 in a straight line over `warmup`, then 1."""
 
     kind: Literal["linear"] = "linear"
     source: ClassVar[str] = "Bowman et al. 2016, section 3.1; Sonderby et al. 2016"
 
-    start: Start = 0.0
-    warmup: float = Field(default=0.5, gt=0, description="how long s takes to come to 1")
-    by: By = "fraction"
-
-    @model_validator(mode="after")
-    def _within(self) -> Self:
-        return _checked(self, self.by, warmup=self.warmup)
-
     def at(self, step: int, length: Length) -> float:
         """The value start + (1 - start) * min(1, t / warmup)."""
-        return self.start + (1 - self.start) * min(1.0, step / in_steps(self.warmup, self.by, length))
-
-    def unreached(self, length: Length) -> str:
-        """Why s does not come to 1 in a training of this length; empty where it does."""
-        return _too_long("warmup", in_steps(self.warmup, self.by, length), length)
+        return self.climbed("linear", step, length)
 
 
-class Cosine(Part):
+class Cosine(WarmUp):
     """From `start` to 1 along half a cosine over `warmup`, then 1."""
 
     kind: Literal["cosine"] = "cosine"
     source: ClassVar[str] = "Fu et al. 2019, official code, one cycle"
 
-    start: Start = 0.0
-    warmup: float = Field(default=0.5, gt=0, description="how long s takes to come to 1")
-    by: By = "fraction"
-
-    @model_validator(mode="after")
-    def _within(self) -> Self:
-        return _checked(self, self.by, warmup=self.warmup)
-
     def at(self, step: int, length: Length) -> float:
         """The value start + (1 - start) * (1 - cos(pi min(1, t / warmup))) / 2."""
-        done = min(1.0, step / in_steps(self.warmup, self.by, length))
-        return self.start + (1 - self.start) * ramp("cosine", done)
-
-    def unreached(self, length: Length) -> str:
-        """Why s does not come to 1 in a training of this length; empty where it does."""
-        return _too_long("warmup", in_steps(self.warmup, self.by, length), length)
+        return self.climbed("cosine", step, length)
 
 
 class Sigmoid(Part):
