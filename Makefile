@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test smoke clean
+.PHONY: run test smoke browser clean
 
 run: $(VENV)/installed  ## Train the MNIST sweep and report on it.
 	$(BIN)/klsweep run sweeps/mnist.yaml
@@ -19,6 +19,15 @@ test: $(VENV)/installed-dev  ## Install with the dev group, then the whole check
 smoke: $(VENV)/installed  ## A sweep of every part at toy size.
 	$(BIN)/klsweep run sweeps/smoke.yaml
 	$(BIN)/klsweep report results/smoke
+
+browser:  ## Debian's Chromium, where it can be installed, for the tests of the page; without it they skip.
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		timeout 120 apt-get -qq update && DEBIAN_FRONTEND=noninteractive timeout 600 \
+		apt-get -qq install --yes --no-install-recommends chromium; } >/dev/null 2>&1 || \
+		echo "no Chromium here, and none could be installed: the tests of the page in a browser skip"
+
+chaos: $(VENV)/installed-dev  ## Kill runner and workers at 20 random moments; KLSWEEP_CHAOS_SEED=1 for others.
+	KLSWEEP_CHAOS=20 $(BIN)/pytest -s tests/faults/test_chaos.py
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

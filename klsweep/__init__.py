@@ -2,9 +2,14 @@
 
 import klsweep
 
+ahead = klsweep.forecast("mnist")               # what the spectrum of the data says before any training
 summary = klsweep.run("sweeps/mnist.yaml")      # train what is not done
 runs = klsweep.load("results/mnist")            # one row per job, a pandas DataFrame
-klsweep.report("results/mnist")                 # tables and plots
+klsweep.measure("results/mnist", ["probe"])     # more of each trained model, from its weights
+klsweep.report("results/mnist")                 # the verdict, tables and plots
+klsweep.export("results/mnist", "latex")        # tables and curves as other tools take them
+klsweep.refine("results/mnist")                 # the spec that would narrow the verdict
+klsweep.compare("results/mnist", "schedule=constant", "schedule=linear")    # which differences are real
 klsweep.plan("sweeps/mnist.yaml").missing       # what `run` would still train
 """
 
@@ -13,9 +18,20 @@ from typing import TYPE_CHECKING, Any
 from klsweep.version import __version__
 
 if TYPE_CHECKING:
-    from klsweep.api import load, plan, report, run
+    from klsweep.api import compare, export, forecast, load, measure, plan, refine, report, run
 
-__all__ = ["__version__", "load", "plan", "report", "run"]
+__all__ = [
+    "__version__",
+    "compare",
+    "export",
+    "forecast",
+    "load",
+    "measure",
+    "plan",
+    "refine",
+    "report",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

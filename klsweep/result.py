@@ -52,8 +52,24 @@ CURVE_COLUMNS = (
     "valid_distortion_nats",
     "valid_rate_nats",
     "valid_loss",
+    "valid_active_units",
 )
 """The columns of curve.csv, one row per epoch. `weight` is the raw weight of the epoch's last step."""
+
+
+class Pictures(StrEnum):
+    """Names among a result's arrays: pictures, uint8 [..., channels, height, width], where the data are images."""
+
+    ORIGINALS = "picture_originals"
+    RECONSTRUCTIONS = "picture_reconstructions"
+    SAMPLES = "picture_samples"
+    TRAVERSALS = "picture_traversals"
+    TRAVERSED = "picture_traversed_latents"  # [latent], which latents the traversals are of
+    MANIFOLD = "picture_manifold"
+
+
+METRICS = "metrics"
+"""In the provenance of a result: which metrics it was measured with, their settings by kind, as JSON."""
 
 
 class Status(StrEnum):

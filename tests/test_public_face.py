@@ -12,7 +12,7 @@ def test_the_verbs_are_functions_even_after_every_floor_was_imported() -> None:
     import klsweep.running.runner
 
     assert klsweep.running.runner is not None
-    for verb in ("plan", "run", "load", "report"):
+    for verb in ("forecast", "plan", "run", "load", "report", "export"):
         assert callable(getattr(klsweep, verb))
     with pytest.raises(AttributeError, match="nothing_of_the_sort"):
         _ = klsweep.nothing_of_the_sort

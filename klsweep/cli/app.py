@@ -9,6 +9,11 @@ import typer
 
 from klsweep import __version__
 from klsweep.cli.calculator import weights
+from klsweep.cli.compare import compare
+from klsweep.cli.export import export
+from klsweep.cli.forecast import forecast
+from klsweep.cli.measured import measure
+from klsweep.cli.refine import refine
 from klsweep.cli.screen import complain, say, say_json
 from klsweep.errors import KlsweepError
 
@@ -41,6 +46,15 @@ DataDir = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or a list: cuda:0,cuda:1.")]
+ShardOf = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Only every N-th fleet, from the I-th: 0/3, 1/3, 2/3.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")]
 
 
@@ -88,6 +102,7 @@ def run(
         int | None,
         typer.Option(min=1, help="Start no more fleets once N jobs are covered.", show_default=False),
     ] = None,
+    shard: ShardOf = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -95,6 +110,7 @@ def run(
     from klsweep import api
     from klsweep.cli.progress import Silent, progress
     from klsweep.cli.summary import ending, ending_json
+    from klsweep.running.fleets import Shard
     from klsweep.running.runner import Options
 
     if backend not in ("local", "inline"):
@@ -107,6 +123,7 @@ def run(
         backend="inline" if backend == "inline" else "local",
         retry_failed=retry_failed,
         limit=limit,
+        shard=Shard.read(shard) if shard else None,
     )
     with Silent() if quiet else progress() as shown:
         summary = api.run(spec, overrides or (), options=options, listen=shown.hear, progress=shown.download)
@@ -125,13 +142,14 @@ def plan(
     results: Results = Path("results"),
     data_dir: DataDir = None,
     device: Device = "auto",
+    shard: ShardOf = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what `run` would do: jobs, their weights in every unit, fleets, what is done. Trains nothing."""
     from klsweep import api
     from klsweep.cli.planned import plan_json, show_plan
 
-    planned = api.plan(spec, overrides or (), results=results, data_dir=data_dir, device=device)
+    planned = api.plan(spec, overrides or (), results=results, data_dir=data_dir, device=device, shard=shard)
     if as_json:
         say_json(plan_json(planned))
     else:
@@ -164,19 +182,44 @@ def report(
             metavar="DIR", help="Write to DIR/<sweep> instead of <sweep>/report.", show_default=False
         ),
     ] = None,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GOAL",
+            help="Say which weight serves it: 'active_units>=8', 'rate_nats<=20', probe_knn_accuracy; again for more.",
+            show_default=False,
+        ),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write it again as results come in, until the sweep is complete.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How often --watch looks.")] = 5.0,
+    style: Annotated[
+        str,
+        typer.Option(
+            help="screen, or paper: figures as wide as a column, as PDF too, with a caption in LaTeX."
+        ),
+    ] = "screen",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write tables and plots of finished jobs, and show the summary."""
+    """Say which weight to use and why, and write tables, plots and a page of finished jobs."""
     from klsweep import api
-    from klsweep.cli.reported import report_json, show_report
+    from klsweep.cli.reported import open_pages, report_json, show_report
+    from klsweep.cli.watch import watched
 
-    reports = api.report(path, out=out)
+    if watch:
+        reports = watched(path, out=out, goals=goal or (), style=style, every=every, quiet=quiet or as_json, open_=open_)
+    else:
+        reports = api.report(path, out=out, goals=goal or (), style=style)
     if as_json:
         say_json([report_json(each) for each in reports])
     elif not quiet:
         for each in reports:
             show_report(each)
+    if open_ and not watch:
+        open_pages(reports)
 
 
 @app.command(epilog="Example: klsweep kinds schedule")
@@ -214,6 +257,11 @@ def schema() -> None:
     say_json(spec_schema())
 
 
+app.command(epilog="Example: klsweep compare results/mnist schedule=constant schedule=linear")(compare)
+app.command(epilog="Example: klsweep refine results/mnist --goal 'rate_nats<=20'")(refine)
+app.command(epilog="Example: klsweep forecast mnist latent_dim=2,10 --out ahead")(forecast)
+app.command(epilog="Example: klsweep export results/mnist --to latex --out paper")(export)
+app.command(epilog="Example: klsweep measure results/mnist --metric probe --metric iw_bound")(measure)
 app.command(epilog="Example: klsweep weights --input 1x64x64 --latent 10 --from pythae --beta 4 --to disent")(
     weights
 )

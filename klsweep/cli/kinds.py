@@ -1,15 +1,12 @@
 """Every part a spec can choose, generated from the parts themselves."""
 
 import inspect
-import shutil
-import sys
-import textwrap
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from klsweep.cli.screen import WIDE, say
+from klsweep.cli.screen import say, say_folded
 from klsweep.errors import KlsweepError
 from klsweep.part import Part, members
 from klsweep.spec import FAMILIES
@@ -31,14 +28,17 @@ def show_kinds(family: str | None) -> None:
     for name, kinds in kinds_json(family).items():
         say(name)
         for kind, facts in kinds.items():
-            _say(f"{kind}: {facts['meaning']}", indent=2)
-            for setting, about in facts["settings"].items():
-                allowed = f" ({about['allowed']})" if about["allowed"] else ""
-                _say(f"{setting} = {_written(about['default'])}{allowed}: {about['meaning']}", indent=6)
+            say_folded(f"{kind}: {facts['meaning']}", indent=2)
+            for setting, told in facts["settings"].items():
+                allowed = f" ({told['allowed']})" if told["allowed"] else ""
+                say_folded(f"{setting} = {_written(told['default'])}{allowed}: {told['meaning']}", indent=6)
             if "weight_means" in facts:
-                _say(f"weight: {facts['weight_means']}", indent=6)
-            if facts["source"]:
-                _say(f"source: {facts['source']}", indent=6)
+                say_folded(f"weight: {facts['weight_means']}", indent=6)
+            if "demands" in facts:
+                say_folded(f"data: {facts['demands']} (support: {facts['support']})", indent=6)
+            for about in ("bias", "cost", "source"):
+                if facts.get(about):
+                    say_folded(f"{about}: {facts[about]}", indent=6)
 
 
 def kinds_markdown() -> str:
@@ -73,8 +73,11 @@ def _described(part: type[Part], family: str, kind: str) -> dict[str, Any]:
         },
         "source": part.source,
     }
-    means = inspect.getattr_static(part, "weight_means", None)
-    return facts if means is None else {**facts, "weight_means": means}
+    more = {
+        name: inspect.getattr_static(part, name, None)
+        for name in ("weight_means", "demands", "support", "bias", "cost")
+    }
+    return facts | {name: text for name, text in more.items() if text is not None}
 
 
 def _default(field: FieldInfo) -> Any:
@@ -94,17 +97,3 @@ def _written(default: Any) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return f"{default:g}" if isinstance(default, float) else str(default)
-
-
-def _say(text: str, *, indent: int) -> None:
-    """A line, folded below itself on a terminal alone: what reads a pipe wants one line each."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100 * WIDE
-    folded = textwrap.wrap(
-        text,
-        max(width, 40),
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 4),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    say("\n".join(folded))

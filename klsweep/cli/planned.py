@@ -5,7 +5,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from klsweep.cli.screen import duration, number, say, show
+from klsweep.cli.screen import duration, number, say, say_folded, show
 from klsweep.running.plan import Plan
 from klsweep.spec.row import settings_row
 
@@ -32,6 +32,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "done": len(plan.done),
         "axes": {name: list(labels) for name, labels in plan.sweep.axes.items()},
         "fleets": [{"fleet": fleet.id, "members": list(fleet.job_ids)} for fleet in plan.fleets],
+        "shard": None if plan.shard is None else str(plan.shard),
+        "to_train": [job.id for fleet in plan.todo for job in fleet.jobs],
         "orphans": list(plan.orphans),
         "estimate_worker_seconds": plan.estimate_seconds,
         "notes": list(plan.sweep.notes),
@@ -41,12 +43,16 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def show_plan(plan: Plan) -> None:
     """Print the plan: a few lines, the axes, then every job."""
     for note in plan.sweep.notes:
-        say(note)
+        say_folded(note)
     sweep = plan.sweep
     say(f"{sweep.name}: {len(sweep.jobs)} jobs, {len(plan.done)} done already, {len(plan.missing)} to train")
     sizes = [len(fleet.jobs) for fleet in plan.todo]
-    if sizes:
+    if plan.shard is not None:
+        jobs = len(plan.missing) - plan.elsewhere
+        say(f"shard {plan.shard}: {jobs} of them, in {len(sizes)} of {len(plan.left)} fleets")
+    elif sizes:
         say(f"fleets to train: {len(sizes)}, of {_span(sizes)} jobs each")
+    if sizes:
         say(_estimate(plan))
     if plan.orphans:
         say(f"results that no job of this spec asks for: {len(plan.orphans)}; they stay")

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +13,16 @@ from rich.text import Text
 
 from klsweep.cli.screen import duration
 from klsweep.result import Status
-from klsweep.running.events import Began, EpochDone, Event, FleetEnded, FleetStarted, JobDone, Said
+from klsweep.running.events import (
+    Began,
+    DoneElsewhere,
+    EpochDone,
+    Event,
+    FleetEnded,
+    FleetStarted,
+    JobDone,
+    Said,
+)
 
 LINE_SECONDS = 10.0
 """How often a run that is not on a terminal says how far it is."""
@@ -48,6 +57,9 @@ class Tally:
                 self.began, self.started = event, time.monotonic()
             case FleetStarted(fleet, members):
                 self.fleets[fleet] = Training(members)
+            case DoneElsewhere(jobs, epochs) if self.began:
+                left = self.began.model_epochs - epochs
+                self.began = replace(self.began, jobs=self.began.jobs - jobs, model_epochs=left)
             case EpochDone(fleet, epoch, epochs) if fleet in self.fleets:
                 training = self.fleets[fleet]
                 if training.first is None:
@@ -210,6 +222,7 @@ class Bars:
         left = self.tally.seconds_left()
         self.bars.update(
             self.run,
+            total=self.tally.began.model_epochs,
             completed=self.tally.model_epochs,
             count=f"{self.tally.done}/{self.tally.began.jobs} jobs{bad}",
             left="" if left is None else f"about {duration(left)} left",

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -19,6 +21,20 @@ def say(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say_folded(text: str, *, indent: int = 0) -> None:
+    """A line, folded below itself on a terminal alone: what reads a pipe wants one line each."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100 * WIDE
+    folded = textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    say("\n".join(folded))
 
 
 def say_json(value: Any) -> None:

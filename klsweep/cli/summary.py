@@ -10,11 +10,15 @@ from klsweep.running.runner import Summary
 def ending(summary: Summary, *, again: str) -> str:
     """The end of a run in a few lines; `again` is the command that goes on with it."""
     counts = [f"{count} {status.value}" for status, count in sorted(summary.statuses.items())]
-    counts += [f"{summary.missing} not done"] if summary.missing else []
+    own = summary.missing - summary.unasked
+    counts += [f"{own} not done"] if own else []
+    counts += [f"{summary.unasked} not done in other shards"] if summary.unasked else []
     lines = [f"{summary.sweep}: {summary.jobs} jobs: {', '.join(counts)}, in {duration(summary.seconds)}"]
+    if summary.elsewhere:
+        lines += [f"This run trained {summary.trained} of them, and others {summary.elsewhere} meanwhile."]
     if summary.signal is not None:
         lines += ["Interrupted. To go on:", f"  {again}"]
-    elif summary.missing:
+    elif own:
         lines += ["To go on:", f"  {again}"]
     if summary.statuses.get(Status.FAILED):
         lines += [f"What failed, and why: klsweep status {summary.path}"]
@@ -30,6 +34,7 @@ def ending_json(summary: Summary) -> dict[str, Any]:
         "path": str(summary.path),
         "jobs": summary.jobs,
         "trained": summary.trained,
+        "trained_elsewhere": summary.elsewhere,
         "missing": summary.missing,
         "statuses": {status.value: summary.statuses.get(status, 0) for status in Status},
         "seconds": summary.seconds,

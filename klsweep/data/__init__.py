@@ -5,11 +5,14 @@ from typing import Annotated
 from klsweep.data.arrays import Npy, Npz
 from klsweep.data.dataset import Data, Facts
 from klsweep.data.digits import Digits
+from klsweep.data.dsprites import Dsprites
 from klsweep.data.gaussian import Gaussian
 from klsweep.data.idx import Embedded, FashionMnist, Mnist
 from klsweep.data.images import Images
+from klsweep.data.shapes import Shapes
 from klsweep.data.sources import Progress
 from klsweep.data.tables import Csv
+from klsweep.data.values import Values, pieces_of
 from klsweep.part import ByKind
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "Data",
     "Dataset",
     "Digits",
+    "Dsprites",
     "Embedded",
     "Facts",
     "FashionMnist",
@@ -26,6 +30,11 @@ __all__ = [
     "Npy",
     "Npz",
     "Progress",
+    "Shapes",
+    "Values",
+    "pieces_of",
 ]
 
-Dataset = Annotated[Digits | Mnist | FashionMnist | Npz | Npy | Csv | Images | Gaussian, ByKind()]
+Dataset = Annotated[
+    Digits | Mnist | FashionMnist | Npz | Npy | Csv | Images | Gaussian | Shapes | Dsprites, ByKind()
+]

@@ -1,10 +1,9 @@
 """The user's own data from numpy's files: `npz`, an archive of named arrays, and `npy`, one array."""
 
+import zipfile
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-import numpy as np
-from numpy.lib.npyio import NpzFile
 from pydantic import Field, model_validator
 
 from klsweep.data.files import FilePart, Stored
@@ -37,11 +36,11 @@ class Npz(FilePart):
     def unpack(self, file: Path) -> Stored:
         """The arrays by their keys."""
         with opened(file) as content:
-            if not isinstance(content, NpzFile):
+            if not isinstance(content, zipfile.ZipFile):
                 raise DataError([_other_kind(file, "a single array", "npy")])
             return self._picked(content, file)
 
-    def _picked(self, content: NpzFile, file: Path) -> Stored:
+    def _picked(self, content: zipfile.ZipFile, file: Path) -> Stored:
         given = {"test_key": self.test_key, "labels": self.labels, "test_labels": self.test_labels}
         more = {
             field: pick(content, key, file=file, field=field) if key else None for field, key in given.items()
@@ -66,9 +65,9 @@ class Npy(FilePart):
     def unpack(self, file: Path) -> Stored:
         """The array."""
         with opened(file) as content:
-            if isinstance(content, NpzFile):
+            if isinstance(content, zipfile.ZipFile):
                 raise DataError([_other_kind(file, "an archive of arrays", "npz")])
-            return Stored(checked(np.asarray(content), where=str(file)))
+            return Stored(checked(content, where=str(file)))
 
 
 def _other_kind(file: Path, what: str, kind: str) -> Problem:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from klsweep.data.sources import Progress
 from klsweep.data.split import Array, Binarize, Rows, Sizes, Splits, binarized, sizes, take
+from klsweep.data.values import COINS, Pieces, Values, pieces_of
 from klsweep.part import Part
 
 TestShare = Annotated[float, Field(gt=0, lt=1)]
@@ -41,6 +42,10 @@ class Data:
     """Training values are probabilities, to be drawn anew in every epoch; valid and test are drawn already."""
     labels: dict[str, NDArray[Any]] | None = None
     """Labels [n] of each split by its name, where the data set has them."""
+    factors: dict[str, NDArray[np.int64]] | None = None
+    """Classes [n, factor] of the known factors of each split by its name; a fixed factor is a constant column."""
+    factor_names: tuple[str, ...] = ()
+    """The factors in the order of those columns; none where `factors` is None."""
 
     @property
     def splits(self) -> Splits[Array]:
@@ -83,6 +88,18 @@ class DataPart(Part):
     @abstractmethod
     def read(self, data_dir: Path | None = None) -> Data:
         """The data split and scaled, not yet binarised."""
+
+    def pieces(self, data_dir: Path | None = None) -> Pieces:
+        """The values of the training split, not yet binarised, each with how often it occurs.
+
+        A data set that knows them, or can count them without making floats of them, says so faster than this.
+        """
+        return pieces_of(self.read(data_dir).train)
+
+    def values(self, data_dir: Path | None = None) -> Values:
+        """The values that are trained on; the data are read when the first question is asked, if they must be."""
+        dim = self.facts(data_dir).input_dim
+        return Values(dim, lambda: COINS if self.binarize != "none" else self.pieces(data_dir))
 
     def load(self, data_dir: Path | None = None) -> Data:
         """The data as they are trained on, float32 [n, *input_shape]."""

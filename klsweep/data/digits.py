@@ -1,15 +1,19 @@
 """The handwritten digits that come with scikit-learn: small, and there without any download."""
 
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from klsweep.data.dataset import Data, EmbeddedPart, Facts, TestShare, named_labels
 from klsweep.data.split import held_out, rows, take
 
 TOTAL = 1797  # data in scikit-learn's copy, the test part of the UCI set
+FILE = "digits.csv.gz"
 GREYEST = 16  # each value counts the dark ones among 4x4 pixels
 
 
@@ -36,9 +40,24 @@ class Digits(EmbeddedPart):
 
     def read(self, data_dir: Path | None = None) -> Data:  # noqa: ARG002
         """Images / 16, split."""
-        from sklearn.datasets import load_digits
-
-        images, labels = load_digits(return_X_y=True)
+        images, labels = _table()
         at = rows(TOTAL, self.facts().sizes, seed=self.split_seed)
         grey = (images / GREYEST).astype(np.float32).reshape(-1, 1, 8, 8)
         return Data(*take(grey, at), labels=named_labels(labels, at))
+
+
+@cache
+def _table() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Images [n, 64] and labels [n] of scikit-learn's copy, from its file where that lies where it always has.
+
+    `load_digits` reads the same file, but importing it takes a second, which plans and short trainings would pay each.
+    """
+    found = find_spec("sklearn")
+    file = Path(found.origin if found and found.origin else "").parent / "datasets" / "data" / FILE
+    if not file.is_file():
+        from sklearn.datasets import load_digits
+
+        images, labels = load_digits(return_X_y=True)
+        return images, labels
+    table = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    return table[:, :-1], table[:, -1]

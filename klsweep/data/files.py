@@ -15,6 +15,7 @@ from klsweep.data.scaling import Scale, scaled
 from klsweep.data.sources import Progress
 from klsweep.data.split import held_out, in_unit_interval, rows, take
 from klsweep.data.stored import changed, check_fingerprint, find, fingerprint
+from klsweep.data.values import Pieces, counted, pieces_of
 from klsweep.errors import DataError, Problem
 from klsweep.part import kind_of
 
@@ -75,13 +76,26 @@ class FilePart(DataPart):
     def facts(self, data_dir: Path | None = None) -> Facts:
         """Found by reading the file, once for as long as it does not change."""
         file = find(self.path, data_dir)
-        return _facts(self.model_copy(update={"path": str(file)}), changed(file))
+        return _facts(self.model_copy(update={"path": str(file)}), changed(file))[0]
+
+    def pieces(self, data_dir: Path | None = None) -> Pieces:
+        """Counted where all are bytes / 255; as they are, from reading the file once more, where they are not."""
+        file = find(self.path, data_dir)
+        known = _facts(self.model_copy(update={"path": str(file)}), changed(file))[1]
+        return pieces_of(self.read(data_dir).train) if known is None else known
 
     def read(self, data_dir: Path | None = None) -> Data:
         """The file's arrays checked, split and scaled."""
         file = find(self.path, data_dir)
         check_fingerprint(file, self.fingerprint)
-        stored = self.unpack(file)
+        try:
+            return self._split(self.unpack(file), file)
+        except MemoryError as error:
+            raise DataError(
+                [Problem(str(file), "does not fit into memory", fix="give fewer data")]
+            ) from error
+
+    def _split(self, stored: Stored, file: Path) -> Data:
         _check_lengths(stored, file)
         total = len(stored.pool)
         testing = held_out(total, self.test) if stored.test is None else len(stored.test)
@@ -99,11 +113,12 @@ class FilePart(DataPart):
 
 
 @lru_cache(maxsize=32)
-def _facts(part: FilePart, _changed: tuple[int, ...]) -> Facts:
-    """Facts of a file as it was at a time."""
+def _facts(part: FilePart, _changed: tuple[int, ...]) -> tuple[Facts, Pieces | None]:
+    """Facts of a file as it was at a time, and its training values where they are few enough to be kept."""
     data = part.load()
     train, valid, test = data.splits
-    return Facts(train.shape[1:], (len(train), len(valid), len(test)), in_unit_interval(data.splits))
+    facts = Facts(train.shape[1:], (len(train), len(valid), len(test)), in_unit_interval(data.splits))
+    return facts, counted(train)
 
 
 def _check_lengths(stored: Stored, file: Path) -> None:

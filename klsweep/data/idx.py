@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import zlib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -16,6 +17,7 @@ from klsweep.data.digits import Digits
 from klsweep.data.gaussian import Gaussian
 from klsweep.data.sources import Archive, KnownFile, Progress, Search
 from klsweep.data.split import rows, take
+from klsweep.data.values import WHITEST, Pieces, byte_pieces
 from klsweep.errors import DataError, Problem
 from klsweep.part import ByKind, kind_of
 
@@ -23,7 +25,8 @@ Embedded = Annotated[Digits | Gaussian, ByKind()]
 """The data sets that need no file."""
 
 TRAIN, TEST = 60_000, 10_000
-WHITEST = 255
+LARGEST_FILE = 16 + TRAIN * 28 * 28
+"""Bytes that are unpacked of a file at most: those of the largest, header and images."""
 NAMES = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
@@ -85,16 +88,25 @@ class IdxPart(DataPart):
 
     def read(self, data_dir: Path | None = None) -> Data:
         """Images / 255, split."""
-        search = sources.find(self.archive, data_dir)
-        if search.paths is None:
-            raise DataError([self._missing(search, ())])
-        images, labels, test_images, test_labels = (
-            read_idx(search.paths[f.name]) for f in self.archive.files
-        )
+        images, labels, test_images, test_labels = map(read_idx, self._paths(data_dir))
         cut = self.sizes(len(images), len(test_images))
         at = rows(len(images), cut, seed=self.split_seed, test=len(test_images))
         train, valid, test = (_grey(split) for split in take(images, at, test=test_images))
         return Data(train, valid, test, labels=named_labels(labels, at, test=test_labels))
+
+    def pieces(self, data_dir: Path | None = None) -> Pieces:
+        """The bytes, counted."""
+        images, _, _, test_labels = self._paths(data_dir)
+        pool, testing = read_idx(images), len(read_idx(test_labels))
+        at = rows(len(pool), self.sizes(len(pool), testing), seed=self.split_seed, test=testing)
+        return byte_pieces(pool, at.train)
+
+    def _paths(self, data_dir: Path | None) -> list[Path]:
+        """The four files, in the order of the archive."""
+        search = sources.find(self.archive, data_dir)
+        if search.paths is None:
+            raise DataError([self._missing(search, ())])
+        return [search.paths[file.name] for file in self.archive.files]
 
     def _heir(self) -> Digits | Gaussian | None:
         """The fallback with this set's options where it does not give its own."""
@@ -117,9 +129,9 @@ class IdxPart(DataPart):
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """The unsigned bytes of one IDX file, gzipped or not, in their shape (LeCun's page on MNIST)."""
     try:
-        raw = path.read_bytes()
-        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as error:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError([Problem(str(path), f"cannot be read: {error}", fix="fetch it again")]) from error
     # two zeros, 8 for unsigned bytes, the number of axes
     axes = raw[3] if raw[:3] == b"\0\0\x08" and len(raw) > 4 else 0

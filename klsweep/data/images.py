@@ -1,5 +1,6 @@
 """The user's own pictures: `images`, a folder of PNG and JPEG files, brought to one size."""
 
+import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -89,7 +90,7 @@ class Images(FilePart):
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is below
+                warnings.simplefilter("ignore")  # of a bomb, whose bound is below, and of damaged EXIF data
                 with Image.open(file) as picture:
                     _check_picture(picture, file)
                     return np.asarray(self._fitted(picture), dtype=np.uint8)
@@ -97,6 +98,8 @@ class Images(FilePart):
             OSError,
             ValueError,
             SyntaxError,
+            MemoryError,
+            struct.error,
             UnidentifiedImageError,
             Image.DecompressionBombError,
         ) as error:

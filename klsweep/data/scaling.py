@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from klsweep.data.split import Array, Splits
+from klsweep.data.values import WHITEST
 from klsweep.errors import DataError, Problem
 
 Scale = Literal["auto", "unit", "standardize", "none"]
 CHANNELS = (1, 3, 4)  # grey, RGB, RGBA
-WHITEST = 255  # of an 8-bit picture
 
 
 def checked(values: NDArray[Any], *, where: str) -> NDArray[Any]:

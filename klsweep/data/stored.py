@@ -2,25 +2,26 @@
 
 import difflib
 import hashlib
+import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from klsweep import numpy_files
 from klsweep.data import sources
 from klsweep.errors import DataError, Problem
+from klsweep.numpy_files import UNREADABLE
 
 FINGERPRINT_DIGITS = 16  # 64 bits: two of a million files share them with a chance of 3e-8
 PICTURES = (".png", ".jpg", ".jpeg")
 """Of a folder, what counts: its pictures, also in folders inside."""
 
-UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+LARGEST_ARRAY = 2**34
+"""Bytes of one array at most: 16 GiB, where a hostile archive of 16 MB could unpack to."""
 
 
 def find(path: str, data_dir: Path | None) -> Path:
@@ -84,19 +85,25 @@ def one_file(place: Path) -> Path:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[NpzFile | NDArray[Any]]:
-    """The file as numpy opens it; its errors, and those of reading from it, become `DataError`."""
+def opened(file: Path) -> Iterator[zipfile.ZipFile | NDArray[Any]]:
+    """The archive, or the array; the errors of both, and those of reading from them, become `DataError`."""
     one_file(file)
     try:
-        with file.open("rb") as handle:  # by name, numpy leaves a damaged archive open
-            yield np.load(handle, allow_pickle=False)
+        with file.open("rb") as handle:
+            zipped = handle.read(2) == b"PK"
+            handle.seek(0)
+            if zipped:
+                with zipfile.ZipFile(handle) as archive:
+                    yield archive
+            else:
+                yield numpy_files.array(handle, os.fstat(handle.fileno()).st_size, most=LARGEST_ARRAY)
     except UNREADABLE as error:
         raise DataError([_unreadable(file, error)]) from error
 
 
-def pick(archive: NpzFile, key: str | None, *, file: Path, field: str) -> NDArray[Any]:
+def pick(archive: zipfile.ZipFile, key: str | None, *, file: Path, field: str) -> NDArray[Any]:
     """One array of an archive by its key, or the only one; `field` is the setting that names the key."""
-    keys = list(archive.files)
+    keys = numpy_files.names(archive)
     if key is None and len(keys) == 1:
         key = keys[0]
     if key not in keys:
@@ -111,15 +118,15 @@ def pick(archive: NpzFile, key: str | None, *, file: Path, field: str) -> NDArra
                 )
             ]
         )
-    return np.asarray(archive[key])
+    return numpy_files.member(archive, key, most=LARGEST_ARRAY)
 
 
-def _with_shape(archive: NpzFile, key: str) -> str:
+def _with_shape(archive: zipfile.ZipFile, key: str) -> str:
     try:
-        array = archive[key]
+        header = numpy_files.member_header(archive, key)
     except UNREADABLE:
         return f"{key} (unreadable)"
-    return f"{key} {list(array.shape)} {array.dtype}"
+    return f"{key} {list(header.shape)} {header.dtype}"
 
 
 def _unreadable(file: Path, error: Exception) -> Problem:
@@ -130,8 +137,8 @@ def _unreadable(file: Path, error: Exception) -> Problem:
             "arrays of numbers: reading objects would run code from the file",
             "save it again by numpy.savez(path, x=numpy.asarray(x, dtype='float32'))",
         )
-    # numpy takes whatever has not its own first bytes for a pickle, which it was told not to read
-    found = "not a file of numpy" if "pickled" in str(error) else f"cannot be read: {error}"
+    said = " ".join(str(error).split()) or type(error).__name__
+    found = "not a file of numpy" if "magic string" in said else f"cannot be read: {said}"
     return Problem(str(file), found, "a file written by numpy.save or numpy.savez", "save it again")
 
 

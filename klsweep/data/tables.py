@@ -1,9 +1,14 @@
 """The user's own data from a text file of numbers: `csv`, one datum a line."""
 
+import gzip
+import io
 import math
 import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +23,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 6  # columns named in a sentence
+
+LARGEST_TEXT = 2**32
+"""Bytes of text at most, unpacked: 4 GiB, where a hostile file of 4 MB could unpack to."""
+
+UNREADABLE = (OSError, EOFError, ValueError, MemoryError, OverflowError, Warning, zlib.error)
+"""What pandas and gzip raise; pandas' own errors are ValueErrors, its word on too many fields a Warning."""
 
 Axes = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(strict=False, min_length=1, max_length=3)]
 
@@ -58,14 +69,15 @@ class Csv(FilePart):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pd.errors.ParserWarning)  # it drops fields that are too many
-                table = pd.read_csv(
-                    file,
-                    sep=self.delimiter,
-                    header=0 if self.header else None,
-                    index_col=False,  # a surplus field must not turn the first column into an index
-                    low_memory=False,
-                )
-        except (OSError, ValueError, pd.errors.ParserWarning) as error:  # pandas' own are ValueErrors
+                with _text(file) as lines:
+                    table = pd.read_csv(
+                        lines,
+                        sep=self.delimiter,
+                        header=0 if self.header else None,
+                        index_col=False,  # a surplus field must not turn the first column into an index
+                        low_memory=False,
+                    )
+        except UNREADABLE as error:
             text = " ".join(str(error).split())
             raise DataError(
                 [Problem(str(file), f"cannot be read: {text}", "lines of numbers, all of one length")]
@@ -83,6 +95,31 @@ class Csv(FilePart):
                 ]
             )
         return table
+
+
+class _Bounded(io.RawIOBase):
+    """A file that ends in an error, and not in full memory, where it is longer than `LARGEST_TEXT`."""
+
+    def __init__(self, inner: IO[bytes]) -> None:
+        self.inner, self.left = inner, LARGEST_TEXT
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self.inner.read(len(buffer))
+        self.left -= len(content)
+        if self.left < 0:
+            raise ValueError(f"more than {LARGEST_TEXT:,} bytes of text")
+        buffer[: len(content)] = content
+        return len(content)
+
+
+@contextmanager
+def _text(file: Path) -> Iterator[IO[bytes]]:
+    """The text of a file, unpacked as far as it is read."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as inner:
+        yield io.BufferedReader(_Bounded(inner))  # type: ignore[arg-type]
 
 
 def _column(table: "pd.DataFrame", label: str, file: Path) -> NDArray[Any]:

@@ -1,18 +1,24 @@
-"""A sweep's report: tables and plots in files, made from what its store holds."""
+"""A sweep's report: tables, plots and a page in files, made from what its store holds."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from klsweep.errors import StoreError
+from klsweep.errors import KlsweepError, StoreError
 from klsweep.reporting import plots, rows, stats, tables
+from klsweep.reporting.page import page
+from klsweep.reporting.plots import looks
+from klsweep.reporting.plots.looks import Look
+from klsweep.reporting.plots.material import Material
+from klsweep.reporting.verdict import Verdicts, shown, verdicts
 from klsweep.result import Status
 from klsweep.store import Store, atomic
 
 TABLES = ("runs.csv", "summary.csv", "summary.md", "summary.tex")
+PAGE = "index.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +32,41 @@ class Report:
     summary: pd.DataFrame
     notes: tuple[str, ...]
     """One sentence each: what is missing, lost or damaged. Empty if the sweep is whole."""
+    verdicts: Verdicts
+    """What the sweep says about the weight, and what of it there is not enough evidence for."""
+    path: Path
+    """Of the sweep."""
+
+    @property
+    def page(self) -> Path:
+        """The page, which shows all of it."""
+        return self.directory / PAGE
 
 
-def build(store: Store, *, out: Path | None = None) -> Report:
-    """Write tables and plots to `<sweep>/report`, or to `out/<sweep>`; the same store gives the same bytes.
+def build(
+    store: Store, *, out: Path | None = None, goals: Sequence[str] = (), style: str = "screen"
+) -> Report:
+    """Write tables, plots and the page to `<sweep>/report`, or to `out/<sweep>`; the same store gives the same bytes.
 
-    Raises `StoreError` where the directory cannot be written.
+    `goals` are answered in the verdict, as `active_units>=8`. The plots of the `style` `paper` are as wide as a
+    column of a paper. Raises `StoreError` where the directory cannot be written, and `KlsweepError` where a goal or
+    the style is none.
     """
+    if style not in looks.LOOKS:
+        raise KlsweepError(f"--style {style}: unknown style: allowed: {', '.join(looks.LOOKS)}")
     directory = store.report_dir if out is None else out / store.name
     runs = rows.runs(store)
     summary = stats.summary(runs)
+    found = verdicts(store, runs, goals)
+    notes = _notes(store, runs)
+    head = shown.markdown(found, store.path)
+    material = plots.material(store, runs, summary, found.each)
     files = []
     try:
-        for name, content in _contents(store, runs, summary):
+        for name, content in (
+            *_contents(material, head, looks.LOOKS[style]),
+            (PAGE, page(store, runs, summary, found, notes)),
+        ):
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, content)
@@ -49,14 +77,29 @@ def build(store: Store, *, out: Path | None = None) -> Report:
             f"{directory}: cannot write the report here ({error.strerror or error}): "
             "needs a directory that you may write to: choose one with --out DIR"
         ) from None
-    return Report(store.name, directory, tuple(files), runs, summary, _notes(store, runs))
+    return Report(
+        store.name,
+        directory,
+        tuple(files),
+        runs,
+        summary,
+        notes,
+        verdicts=found,
+        path=store.path,
+    )
 
 
-def _contents(store: Store, runs: pd.DataFrame, summary: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
-    texts = (rows.csv(runs), rows.csv(summary), tables.markdown(summary), tables.latex(summary))
+def _contents(material: Material, head: str, look: Look) -> Iterator[tuple[str, bytes]]:
+    runs, summary = material.runs, material.summary
+    texts = (
+        rows.csv(runs),
+        rows.csv(summary),
+        f"{head}\n## Summary\n\n{tables.markdown(summary)}",
+        tables.latex(summary),
+    )
     for name, text in zip(TABLES, texts, strict=True):
         yield name, text.encode(errors="replace")  # a lone surrogate in a name is no reason to have no table
-    for name, images in plots.draw(runs, summary, store.curve):
+    for name, images in plots.draw(material, look):
         for kind, content in images.items():
             yield f"plots/{name}.{kind}", content
 
@@ -64,7 +107,7 @@ def _contents(store: Store, runs: pd.DataFrame, summary: pd.DataFrame) -> Iterat
 def _remove_stale(directory: Path, written: list[Path]) -> None:
     """A plot of an earlier report that this one does not have would show what is no longer so."""
     for name in plots.NAMES:
-        for kind in ("png", "svg"):
+        for kind in plots.KINDS:
             path = directory / "plots" / f"{name}.{kind}"
             if path not in written:
                 path.unlink(missing_ok=True)

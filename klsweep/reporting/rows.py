@@ -68,20 +68,20 @@ def _column(values: Sequence[Any]) -> "pd.Series[Any]":
 
 def _unshown(jobs: Sequence[Mapping[str, Any]], frame: pd.DataFrame) -> pd.DataFrame:
     """A column for each job field that varies and that no column of the table tells apart."""
-    flat = [dict(_leaves(job)) for job in jobs]
+    flat = [dict(leaves(job)) for job in jobs]
     found: dict[str, pd.Series[Any]] = {}
-    for path in sorted({path for leaves in flat for path in leaves}):
-        values = [leaves.get(path) for leaves in flat]
+    for path in sorted({path for each in flat for path in each}):
+        values = [each.get(path) for each in flat]
         if _varies(values) and not _is_shown(path, values, frame):
             found[path if "." in path else f"job.{path}"] = _column(values)
     return pd.DataFrame(found, index=frame.index)
 
 
-def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Fields by dotted path; a list or an empty mapping is a value."""
     for name, item in value.items():
         if isinstance(item, Mapping) and item:
-            yield from _leaves(item, f"{prefix}{name}.")
+            yield from leaves(item, f"{prefix}{name}.")
         elif isinstance(item, Mapping | list | tuple | bool):
             yield f"{prefix}{name}", json.dumps(item, sort_keys=True)
         else:
@@ -104,7 +104,9 @@ def _is_shown(path: str, values: Sequence[Any], frame: pd.DataFrame) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    """A lone surrogate, as JSON of others may have it, is no text: with pyarrow, pandas would refuse the table."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text.encode(errors="replace").decode()
 
 
 def _inert(value: Any) -> Any:

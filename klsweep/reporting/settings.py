@@ -1,5 +1,6 @@
 """Settings of a sweep as columns: which there are, which of them vary, and what to call a level."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ IDENTITY = COLUMNS[: COLUMNS.index("theta") + 1]
 WEIGHTS = ("weight", "beta", "beta_norm", "theta")
 """The one weight of a job in every unit; never a line of its own in a plot."""
 
+INSIDE = re.compile(r"\.\D")
+"""A dot before a name, which reaches inside a job's field, and no decimal point."""
+
 NOT_SETTINGS = ("job_id", "status", "seed")
 """Identity, but not part of a setting: a setting is what the seeds have in common."""
 
@@ -29,10 +33,15 @@ class Factor:
     """Index into `levels` for each row of the table it was made from."""
 
 
+def is_setting(name: str) -> bool:
+    """Whether a column is a job field that no fixed column shows: `train.lr`, and not `active_units_var_0.1`."""
+    return INSIDE.search(name) is not None
+
+
 def columns(table: pd.DataFrame) -> list[str]:
-    """The columns of a table that make up a setting; a dot marks a job field that no fixed column shows."""
+    """The columns of a table that make up a setting."""
     fixed = [name for name in IDENTITY if name not in NOT_SETTINGS]
-    return fixed + [name for name in table.columns if "." in name]
+    return fixed + [name for name in table.columns if is_setting(name)]
 
 
 def constant(table: pd.DataFrame) -> dict[str, str]:

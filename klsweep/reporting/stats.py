@@ -1,5 +1,9 @@
 """Statistics over seeds: one row per setting with mean, standard deviation and 95 % interval."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -13,7 +17,9 @@ KEY_DIGITS = 12  # of a float in a setting, as in a job's canonical JSON: one ul
 
 def metrics(runs: pd.DataFrame) -> list[str]:
     """The measured columns that are numbers."""
-    measured = [name for name in runs.columns if name not in settings.IDENTITY and "." not in name]
+    measured = [
+        name for name in runs.columns if name not in settings.IDENTITY and not settings.is_setting(name)
+    ]
     return [name for name in measured if pd.api.types.is_numeric_dtype(runs[name])]
 
 
@@ -23,9 +29,8 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     `n` finished, `n_diverged`, `n_failed`; of each metric the mean over the finished, `_sd` (one degree of
     freedom lost) and `_ci95`, the half width t(0.975, n-1) * sd / sqrt(n). Both are missing where n is 1.
     """
-    keys = _keys(runs)
-    setting = keys.groupby(list(keys.columns), dropna=False, sort=False).ngroup().rename("setting")
-    rows = keys.groupby(setting).head(1).reset_index(drop=True)
+    setting = settings_of(runs)
+    rows = _keys(runs).groupby(setting).head(1).reset_index(drop=True)
     once = ~pd.concat([setting, runs[["seed", "status"]]], axis=1).duplicated()
     status = runs["status"][once]
     count = pd.crosstab(setting[once], status).reindex(index=range(len(rows)), fill_value=0)
@@ -34,6 +39,68 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     ok = once & (runs["status"] == str(Status.OK))
     estimates = _estimates(runs.loc[ok, metrics(runs)], setting[ok], len(rows))
     return pd.concat([rows, counts, estimates], axis=1)
+
+
+def settings_of(runs: pd.DataFrame) -> "pd.Series[int]":
+    """The row of the summary that each run belongs to."""
+    keys = _keys(runs)
+    return keys.groupby(list(keys.columns), dropna=False, sort=False).ngroup().rename("setting")
+
+
+def over_seeds(values: pd.DataFrame) -> "pd.Series[float]":
+    """Mean, `_sd` and `_ci95` of every column of [seed, metric], as in the summary."""
+    return _estimates(values, pd.Series(0, index=values.index), 1).iloc[0]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The mean of n differences within pairs, half its 95 % interval by Student's t, and the two-sided p value."""
+
+    n: int
+    difference: float
+    half_width: float
+    p: float
+    """NaN, as the half width, where n is 1."""
+
+
+def paired(
+    differences: "Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]", *, counts: bool = False
+) -> Paired:
+    """Statistics of differences within pairs that share a seed.
+
+    `counts`: of two whole numbers, which are known to half a unit each; their scatter is taken as no less than that
+    of the rounding, sqrt(2/12), so that three pairs alike by chance are no proof.
+    """
+    values = np.asarray(differences, dtype=float)
+    n, mean = len(values), float(np.mean(values))
+    if n < 2:
+        return Paired(n, mean, math.nan, math.nan)
+    sd = max(float(np.std(values, ddof=1)), math.sqrt(2 / 12) if counts else 0.0)
+    error = sd / math.sqrt(n)
+    half_width = float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) * error
+    if error == 0:
+        return Paired(n, mean, 0.0, 1.0 if mean == 0 else 0.0)
+    return Paired(n, mean, half_width, float(2 * special.stdtr(n - 1, -abs(mean) / error)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values adjusted for being many (Holm 1979): below 0.05 there, any false one among them has 5 % chance.
+
+    NaN, which tests nothing, stays NaN and is not counted.
+    """
+    tested = [place for place, p in enumerate(p_values) if not math.isnan(p)]
+    adjusted = list(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(tested, key=lambda place: p_values[place])):
+        largest = max(largest, min(1.0, (len(tested) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def rounded(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with settings that are floats rounded to `KEY_DIGITS` significant digits, so that equal ones match."""
+    keys = _keys(runs)
+    return runs.assign(**{str(name): keys[name] for name in keys.columns})
 
 
 def repeats(runs: pd.DataFrame) -> int:

@@ -34,10 +34,15 @@ def markdown(summary: pd.DataFrame) -> str:
     """A GitHub table with its caption."""
     content = sheet(summary)
     rules = ["---"] * len(content.settings) + ["---:"] * len(content.numbers)
-    head = [_row(_markdown(cell) for cell in content.headings), _row(rules)]
-    body = [_row(_markdown(cell) for cell in (*names, *cells)) for names, cells in content.rows]
-    caption = "; ".join(_markdown(sentence) for sentence in content.caption)
+    head = [_row(escaped(cell) for cell in content.headings), _row(rules)]
+    body = [_row(escaped(cell) for cell in (*names, *cells)) for names, cells in content.rows]
+    caption = "; ".join(escaped(sentence) for sentence in content.caption)
     return "\n".join([f"{caption}.", "", *head, *body]) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that stays text in Markdown, on one line."""
+    return MARKDOWN.sub(r"\\\1", _line(text))
 
 
 def latex(summary: pd.DataFrame) -> str:
@@ -148,12 +153,13 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _markdown(text: str) -> str:
-    return MARKDOWN.sub(r"\\\1", _line(text))
-
-
 def _latex_row(cells: tuple[str, ...]) -> str:
-    return " & ".join("".join(LATEX.get(char, char) for char in _line(cell)) for cell in cells) + r" \\"
+    return " & ".join(map(latex_text, cells)) + r" \\"
+
+
+def latex_text(text: str) -> str:
+    """Text that stays text in LaTeX, on one line."""
+    return "".join(LATEX.get(char, char) for char in _line(text))
 
 
 def _line(text: str) -> str:

@@ -33,6 +33,10 @@ _SPIN = ("GOMP_SPINCOUNT", "1000")
 two cores that another process uses too were measured to take 22 s for what takes 4 s so, and 7 s in one thread."""
 
 
+PRELOADED = ("klsweep.running.child", "klsweep.train", "torch._dynamo")
+"""What the server of children loads once for all of them."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A child's last word: every member has its result."""
@@ -60,22 +64,52 @@ class Unwritable:
 
 LastWord = Finished | Raised | Stopped | Unwritable
 
+CHUNK_BYTES = 65_536  # what a pipe holds
 
-def start(work: Work, task: Task) -> tuple[BaseProcess, Connection]:
-    """Start `work(task)` in a child; messages come through the connection, and sending anything asks it to stop."""
+
+@dataclass(frozen=True)
+class Child:
+    """A process at work. Its words come through `line`, and sending anything there asks it to stop."""
+
+    process: BaseProcess
+    line: Connection
+    output: Connection  # all it prints, as bytes
+
+    def printed(self) -> bytes | None:
+        """What it has printed since, or a part of it; empty if nothing, None if nothing more can come."""
+        try:
+            return os.read(self.output.fileno(), CHUNK_BYTES) or None
+        except BlockingIOError:
+            return b""
+
+    def end(self) -> None:
+        """Kill it, with everything it has started."""
+        if self.process.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
+
+
+def start(work: Work, task: Task) -> Child:
+    """Start `work(task)` in a child."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["klsweep.running.child", "klsweep.train", "torch._dynamo"])
+    context.set_forkserver_preload(list(PRELOADED))
     here, there = context.Pipe()
-    process = context.Process(target=_main, args=(work, task, there), daemon=False)
+    output, prints = context.Pipe(duplex=False)
+    os.set_blocking(output.fileno(), False)
+    process = context.Process(target=_main, args=(work, task, there, prints), daemon=False)
     try:
         with _starting, _anonymous_main():
             _fork(process)
     except BaseException:
         here.close()
+        output.close()
         raise
     finally:
         there.close()
-    return process, here
+        prints.close()
+    return Child(process, here, output)
 
 
 def _fork(process: BaseProcess) -> None:
@@ -103,15 +137,7 @@ def _ensure_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def kill(process: BaseProcess) -> None:
-    """End the child and everything it has started, at once."""
-    if process.pid is not None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-
-
-def _main(work: Work, task: Task, line: Connection) -> None:
+def _main(work: Work, task: Task, line: Connection, prints: Connection) -> None:
     os.setsid()  # a group of its own: the terminal's Ctrl-C is the supervisor's to handle
     _die_with_parent()
     stopping = threading.Event()
@@ -120,13 +146,14 @@ def _main(work: Work, task: Task, line: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     threading.Thread(target=_listen, args=(line, stopping), daemon=True).start()
+    _print_to(prints)
     line.send(_attempt(work, task, line, stopping))
 
 
 def _attempt(work: Work, task: Task, line: Connection, stopping: threading.Event) -> LastWord:
     """The one place where any exception is caught: a failed job is a value."""
     try:
-        with _output_to_log(task):
+        with _exceptions_printed():
             work(task, line.send, stopping.is_set)
     except Interrupted:
         return Stopped()
@@ -155,16 +182,17 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _print_to(prints: Connection) -> None:
+    """Have standard output and error, those of C libraries too, go to the supervisor, who keeps the log."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(prints.fileno(), stream.fileno())
+    prints.close()
+
+
 @contextlib.contextmanager
-def _output_to_log(task: Task) -> Iterator[None]:
-    """Send standard output and error, those of C libraries too, to the fleet's log; an exception as well."""
-    folder = task.folder
-    with atomic.writing_to(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-        with folder.log.open("a") as log:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-                os.dup2(log.fileno(), stream.fileno())
+def _exceptions_printed() -> Iterator[None]:
+    """Print an exception that passes, and all that was not yet printed."""
     try:
         yield
     except Interrupted:

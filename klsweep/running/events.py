@@ -58,13 +58,21 @@ class FleetEnded:
 
 
 @dataclass(frozen=True)
+class DoneElsewhere:
+    """Another runner has trained so many of the jobs that this one was to train; `model_epochs` as in `Began`."""
+
+    jobs: int
+    model_epochs: int
+
+
+@dataclass(frozen=True)
 class Said:
     """Something a person should know, in a sentence."""
 
     text: str
 
 
-Event = Began | FleetStarted | EpochDone | JobDone | FleetEnded | Said
+Event = Began | FleetStarted | EpochDone | JobDone | FleetEnded | DoneElsewhere | Said
 Listener = Callable[[Event], None]
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from klsweep.errors import KlsweepError
 from klsweep.result import job_digest
 from klsweep.spec.job import Job
 
@@ -62,6 +63,45 @@ def fleets(jobs: Iterable[Job], device: str, *, cores: int) -> tuple[FleetPlan, 
         parts = len(group) if alone else -(-len(group) // (LARGEST[kind] * fewest)) * fewest
         planned += [FleetPlan(tuple(part)) for part in _equal_parts(group, min(parts, len(group)))]
     return tuple(planned)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several shares of a sweep, counted from 0: every `of`-th fleet."""
+
+    index: int
+    of: int
+
+    @classmethod
+    def read(cls, text: str) -> "Shard":
+        """`1/3` is the second of three; `KlsweepError` says what is allowed."""
+        index, _, of = text.partition("/")
+        if not (index.isdecimal() and of.isdecimal() and int(of)):
+            raise KlsweepError(f"--shard {text}: no share: allowed: i/N, counted from 0, as in 0/3")
+        if int(index) >= int(of):
+            raise KlsweepError(
+                f"--shard {text}: there is no such share: allowed: 0/{of} to {int(of) - 1}/{of}"
+            )
+        return cls(int(index), int(of))
+
+    def __str__(self) -> str:
+        """As it is given."""
+        return f"{self.index}/{self.of}"
+
+    def share(self, planned: Sequence[FleetPlan]) -> tuple[FleetPlan, ...]:
+        """The fleets of this share, given those of the whole sweep."""
+        return tuple(planned[self.index :: self.of])
+
+
+def recorded(jobs: Sequence[Job], fleets_by_id: Mapping[str, Sequence[str]]) -> tuple[FleetPlan, ...]:
+    """Fleets of a sweep as they were planned before, perhaps on another machine; none if they are not of these jobs."""
+    by_id = {job.id: job for job in jobs}
+    members = [list(ids) for ids in fleets_by_id.values()]
+    if sorted(by_id) != sorted(job_id for ids in members for job_id in ids):
+        return ()
+    planned = tuple(FleetPlan(tuple(by_id[job_id] for job_id in ids)) for ids in members)
+    whole = all(len({shape_key(job.identity) for job in fleet.jobs}) == 1 for fleet in planned)
+    return planned if whole else ()
 
 
 def unfinished(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from klsweep.result import Status
 from klsweep.running.devices import cores
-from klsweep.running.fleets import FleetPlan, fleets, shape_key, unfinished
+from klsweep.running.fleets import FleetPlan, Shard, fleets, recorded, shape_key, unfinished
 from klsweep.spec import Sweep
 from klsweep.spec.job import Job
 from klsweep.store import Record, Store
@@ -23,7 +23,9 @@ class Plan:
     sweep: Sweep
     store: Store
     fleets: tuple[FleetPlan, ...]  # of the whole sweep
-    todo: tuple[FleetPlan, ...]  # those with something to train
+    left: tuple[FleetPlan, ...]  # those with something to train
+    todo: tuple[FleetPlan, ...]  # those of them in the shard; all of them without one
+    shard: Shard | None
     done: Mapping[str, Status]  # finished jobs of this sweep
     orphans: tuple[str, ...]  # finished jobs that the spec no longer asks for
     estimate_seconds: float | None  # of one worker's training; None where nothing like it was trained before
@@ -33,29 +35,43 @@ class Plan:
         """Jobs without a result."""
         return tuple(job for job in self.sweep.jobs if job.id not in self.done)
 
+    @property
+    def elsewhere(self) -> int:
+        """How many of them are in other shards."""
+        return len(self.missing) - sum(job.id not in self.done for fleet in self.todo for job in fleet.jobs)
 
-def plan(sweep: Sweep, results: Path, *, device: str, retry_failed: bool = False) -> Plan:
-    """Compare `sweep` with what `results` holds of it. Reads only; trains nothing."""
+
+def plan(
+    sweep: Sweep, results: Path, *, device: str, shard: Shard | None = None, joined: bool = False
+) -> Plan:
+    """Compare `sweep` with what `results` holds of it. Reads only; trains nothing.
+
+    Whoever has `joined` other runners, or trains a shard, keeps to fleets that were planned before: other machines
+    may cut a sweep into other fleets.
+    """
     store = Store(results / sweep.name)
     records = {record.job_id: record for record in store.records()}
     asked = {job.id for job in sweep.jobs}
-    done = {
-        job_id: record.status
-        for job_id, record in records.items()
-        if job_id in asked and not (retry_failed and record.status in AGAIN)
-    }
-    planned = fleets_of(sweep, device)
+    done = {job_id: record.status for job_id, record in records.items() if job_id in asked}
+    planned = whole_plan(sweep, store, device=device, keep=joined or shard is not None)
     trained_in = {job_id: str(records[job_id].provenance.get("fleet")) for job_id in done}
-    todo = unfinished(planned, done, trained_in)
+    todo = unfinished(shard.share(planned) if shard else planned, done, trained_in)
     return Plan(
         sweep=sweep,
         store=store,
         fleets=planned,
+        left=unfinished(planned, done, trained_in),
         todo=todo,
+        shard=shard,
         done=done,
         orphans=tuple(sorted(records.keys() - asked)),
         estimate_seconds=_estimate(todo, records.values(), sweep),
     )
+
+
+def whole_plan(sweep: Sweep, store: Store, *, device: str, keep: bool) -> tuple[FleetPlan, ...]:
+    """All fleets of a sweep; to `keep` those that were planned before, where there are any."""
+    return (recorded(sweep.jobs, store.plan()) if keep else ()) or fleets_of(sweep, device)
 
 
 def fleets_of(sweep: Sweep, device: str) -> tuple[FleetPlan, ...]:

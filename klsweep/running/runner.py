@@ -1,25 +1,24 @@
 """One run of a sweep: check, plan, hand out fleets, and say truthfully how it ended."""
 
-import contextlib
-import platform
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
 
-from joblib import Parallel, delayed
-
-from klsweep.errors import Interrupted
-from klsweep.result import Scalar, Status
+from klsweep.metrics import settings_of
+from klsweep.result import Status, job_digest
+from klsweep.running import preflight, spectra
 from klsweep.running.devices import Hands, choose_devices, choose_hands
-from klsweep.running.events import Began, FleetEnded, FleetStarted, Listener, Said, one_at_a_time
-from klsweep.running.fleets import FleetPlan
-from klsweep.running.plan import AGAIN, Plan, fleets_of, plan
+from klsweep.running.dispatch import here, in_children, in_this_process, share_out
+from klsweep.running.events import Began, Listener, Said, one_at_a_time
+from klsweep.running.fleets import FleetPlan, Shard
+from klsweep.running.plan import AGAIN, Plan, fleets_of, plan, whole_plan
+from klsweep.running.provenance import other_code, provenance
 from klsweep.running.stop import Stop, on_signals
-from klsweep.running.supervise import Crew, attend, pass_on
+from klsweep.running.supervise import Crew, settle
 from klsweep.running.task import Task, Work, train_fleet
 from klsweep.spec import Sweep
 from klsweep.store import Store
@@ -38,6 +37,7 @@ class Options:
     backend: Backend = "local"
     retry_failed: bool = False
     limit: int | None = None
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class Summary:
     trained: int  # results that this run added
     statuses: Mapping[Status, int]
     seconds: float
+    elsewhere: int = 0  # results that other runs added meanwhile
     unfinished: int = 0  # jobs that this run was to train and that have no result
+    unasked: int = 0  # jobs of other shards that have no result
     signal: int | None = None  # by which the run was interrupted
     notes: tuple[str, ...] = ()
 
@@ -80,38 +82,63 @@ def run(
     hands = choose_hands(devices, options.workers, len(fleets_of(sweep, devices[0])))
     listen = one_at_a_time(listen)
     store = Store.open(options.results, sweep.name)
-    with store.held():
-        planned, notes = _prepare(sweep, store, options, devices[0])
+    with store.member(_runs(sweep)) as me:
+        with me.admitted(lambda text: listen(Said(text))) as others:
+            planned, notes = _prepare(sweep, store, options, devices[0], joined=bool(others))
         for note in notes:
             listen(Said(note))
         todo = _limited(planned.todo, options.limit)
         listen(_began(todo, planned, hands))
+        inline = options.backend == "inline"
         facts = {job.id: sweep.facts_of(job) for job in sweep.jobs}
-        crew = Crew(work, listen, Stop(), _slots(hands), facts)
-        dispatch = _in_this_process if options.backend == "inline" else _in_children
-        dispatch([_task(fleet, planned, options, hands) for fleet in todo], crew)
-        return _summary(planned, todo, time.monotonic() - started, (crew.stop.signal, notes))
+        crew = Crew(work, here if inline else settle, me, listen, Stop(), _slots(hands), facts)
+        tasks = _tasks(todo, planned, options, hands, spectra.keepers(todo, store), me.me.token)
+        with on_signals(crew.stop, lambda text: listen(Said(text)), twice_raises=inline):
+            if not inline and work is train_fleet:  # what other work needs is not known
+                preflight.check(tasks, sweep, hands, crew)
+            share_out(tasks, crew, in_this_process if inline else in_children)
+        return _summary(planned, todo, time.monotonic() - started, crew, notes)
 
 
-def _prepare(sweep: Sweep, store: Store, options: Options, device: str) -> tuple[Plan, tuple[str, ...]]:
-    """Tidy the store, keep the spec, plan; and what a person should know of all that."""
-    store.sweep_temporaries()
+def _runs(sweep: Sweep) -> str:
+    """What runners of one sweep must have in common: its jobs, and what is measured of them."""
+    return job_digest({"jobs": [job.id for job in sweep.jobs], "metrics": settings_of(sweep.metrics)})
+
+
+def _prepare(
+    sweep: Sweep, store: Store, options: Options, device: str, *, joined: bool
+) -> tuple[Plan, tuple[str, ...]]:
+    """Tidy the store, keep the spec, plan; and what a person should know of all that.
+
+    Who has `joined` others leaves alone what may be theirs.
+    """
+    if not joined:
+        store.sweep_temporaries()
     damaged = store.set_aside_damaged()
     if options.retry_failed:
-        asked = {job.id for job in sweep.jobs}
-        for record in store.refreshed().records():
-            if record.status in AGAIN and record.job_id in asked:
-                store.withdraw(record.job_id)
-    planned = plan(sweep, options.results, device=device)
+        _withdraw_failed(sweep, store, options, device, joined=joined)
+    planned = plan(sweep, options.results, device=device, shard=options.shard, joined=joined)
     store.write_spec(sweep.text)
     store.write_plan({fleet.id: fleet.job_ids for fleet in planned.fleets})
-    store.clear_fleets_but({fleet.id for fleet in planned.todo})
+    if not joined:
+        store.clear_fleets_but({fleet.id for fleet in planned.left})
     orphaned = (
         (f"{len(planned.orphans)} results belong to no job of this spec and stay: {_some(planned.orphans)}",)
         if planned.orphans
         else ()
     )
-    return planned, (*sweep.notes, *damaged, *orphaned)
+    kept = [record for record in store.refreshed().records() if record.job_id in planned.done]
+    return planned, (*sweep.notes, *damaged, *orphaned, *other_code(kept))
+
+
+def _withdraw_failed(sweep: Sweep, store: Store, options: Options, device: str, *, joined: bool) -> None:
+    """Set aside the results that are to be made again: those of this shard."""
+    shard = options.shard
+    planned = whole_plan(sweep, store, device=device, keep=joined or shard is not None)
+    asked = {job_id for fleet in (shard.share(planned) if shard else planned) for job_id in fleet.job_ids}
+    for record in store.refreshed().records():
+        if record.status in AGAIN and record.job_id in asked:
+            store.withdraw(record.job_id)
 
 
 def _began(todo: tuple[FleetPlan, ...], planned: Plan, hands: Hands) -> Began:
@@ -127,61 +154,30 @@ def _began(todo: tuple[FleetPlan, ...], planned: Plan, hands: Hands) -> Began:
     )
 
 
-def _in_children(tasks: list[Task], crew: Crew) -> None:
-    """Threads that each supervise one child at a time; joblib hands them the fleets."""
-    if not tasks:
-        return
-    workers = crew.slots.qsize()
-    supervisors = Parallel(
-        n_jobs=workers,
-        backend="threading",
-        batch_size=1,
-        pre_dispatch="n_jobs",
-        return_as="generator_unordered",
-    )
-    with on_signals(crew.stop, lambda text: crew.listen(Said(text))):
-        try:
-            for _ in supervisors(delayed(attend)(task, crew) for task in tasks):
-                pass
-        except BaseException:
-            crew.stop.now()
-            # A slot comes back when its child has ended: nothing trains on after this.
-            for _ in range(workers):
-                crew.slots.get()
-            raise
-
-
-def _in_this_process(tasks: list[Task], crew: Crew) -> None:
-    """One fleet after another, here: slower to start, and an exception comes out naked."""
-    with on_signals(crew.stop, lambda text: crew.listen(Said(text)), twice_raises=True):
-        for task in tasks:
-            if not crew.stop.asked.is_set():
-                _here(task, crew)
-
-
-def _here(task: Task, crew: Crew) -> None:
-    finished = False
-    crew.listen(FleetStarted(task.fleet.id, len(task.fleet.jobs)))
-    try:
-        with task.folder.under_way(task.fleet.job_ids), contextlib.suppress(Interrupted):
-            crew.work(task, lambda message: pass_on(message, task, crew), crew.stop.asked.is_set)
-            finished = True
-    finally:
-        crew.listen(FleetEnded(task.fleet.id, finished=finished))
-    if finished:
-        task.folder.clear()
-
-
-def _task(fleet: FleetPlan, planned: Plan, options: Options, hands: Hands) -> Task:
-    provenance: dict[str, Scalar] = {"host": platform.node()}
-    return Task(
-        fleet=fleet,
-        store=planned.store.path,
-        data_dir=options.data_dir,
-        device=hands.devices[0],
-        threads=hands.threads,
-        provenance=provenance,
-    )
+def _tasks(
+    todo: Iterable[FleetPlan],
+    planned: Plan,
+    options: Options,
+    hands: Hands,
+    axes: Mapping[str, int],
+    run: str,
+) -> list[Task]:
+    whole = {job_id: fleet.id for fleet in planned.fleets for job_id in fleet.job_ids}
+    return [
+        Task(
+            fleet=fleet,
+            planned=whole[fleet.job_ids[0]],
+            store=planned.store.path,
+            data_dir=options.data_dir,
+            device=hands.devices[0],
+            threads=hands.threads,
+            metrics=planned.sweep.metrics,
+            axes=axes.get(fleet.id, 0),
+            limits=planned.sweep.run,
+            provenance={**provenance(planned.sweep.text), "run": run},
+        )
+        for fleet in todo
+    ]
 
 
 def _slots(hands: Hands) -> "SimpleQueue[str]":
@@ -202,20 +198,25 @@ def _limited(todo: tuple[FleetPlan, ...], limit: int | None) -> tuple[FleetPlan,
 
 
 def _summary(
-    planned: Plan, todo: tuple[FleetPlan, ...], seconds: float, ending: tuple[int | None, tuple[str, ...]]
+    planned: Plan, todo: tuple[FleetPlan, ...], seconds: float, crew: Crew, notes: tuple[str, ...]
 ) -> Summary:
     asked = {job.id for job in planned.sweep.jobs}
     records = {record.job_id: record for record in planned.store.refreshed().records()}
+    trained = sum(
+        records[job_id].provenance.get("run") == crew.member.me.token for job_id in asked & records.keys()
+    )
     return Summary(
         sweep=planned.sweep.name,
         path=planned.store.path,
         jobs=len(asked),
-        trained=len(asked & records.keys()) - len(planned.done),
+        trained=trained,
         statuses=Counter(records[job_id].status for job_id in asked & records.keys()),
         seconds=seconds,
+        elsewhere=len(asked & records.keys()) - len(planned.done) - trained,
         unfinished=sum(job.id not in records for fleet in todo for job in fleet.jobs),
-        signal=ending[0],
-        notes=ending[1],
+        unasked=planned.elsewhere,
+        signal=crew.stop.signal,
+        notes=notes,
     )
 
 

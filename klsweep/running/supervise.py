@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -11,18 +11,24 @@ from queue import SimpleQueue
 
 from klsweep.data import Facts
 from klsweep.errors import StoreError
-from klsweep.result import Result, Status
+from klsweep.result import Result
 from klsweep.running import child
-from klsweep.running.child import Finished, LastWord, Raised, Stopped, Unwritable
-from klsweep.running.events import EpochDone, FleetEnded, FleetStarted, JobDone, Listener, Said
+from klsweep.running.child import Child, Finished, LastWord, Raised, Stopped, Unwritable
+from klsweep.running.clock import Clock, Trouble
+from klsweep.running.events import DoneElsewhere, EpochDone, FleetEnded, FleetStarted, JobDone, Listener, Said
 from klsweep.running.fleets import FleetPlan
 from klsweep.running.stop import GRACE_SECONDS, Stop
-from klsweep.running.task import Committed, Task, Trained, Work
+from klsweep.running.task import Committed, Task, Trained, Word, Work
 from klsweep.spec.row import settings_row
-from klsweep.store import Store
-from klsweep.version import __version__
+from klsweep.store import Member, Store
 
 POLL_SECONDS = 0.2
+
+HOLD_SECONDS = 5.0
+"""How often a supervisor looks whether the fleet is still this runner's."""
+
+LAST_READS = 16
+"""Of what a dead child printed; more than its pipe holds. What it started may print on for ever."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +36,38 @@ class Crew:
     """What the supervisors of one run share."""
 
     work: Work
+    train: "Callable[[Task, Crew], None]"
+    member: Member
     listen: Listener
     stop: Stop
     slots: "SimpleQueue[str]"  # devices that are free
     facts: Mapping[str, Facts]  # by job id
 
 
-def attend(task: Task, crew: Crew) -> None:
+@dataclass(frozen=True)
+class Lost:
+    """An attempt that was given up, for another runner has the fleet now."""
+
+
+End = Finished | Stopped | Unwritable | Trouble | Lost
+
+
+def attend(task: Task, crew: Crew) -> Task | None:
     """Train a fleet, unless the store has it all, until each member has its result or the run is asked to stop.
 
-    Raises nothing of the jobs'; `StoreError` where the store takes no results. Whatever it raises ends the run.
+    Gives the task back where another runner has the fleet. Raises nothing of the jobs'; `StoreError` where the store
+    takes no results. Whatever it raises ends the run.
     """
-    store = Store(task.store)
-    if crew.stop.asked.is_set() or not store.lacking(task.fleet.job_ids):
-        return
+    if crew.stop.asked.is_set():
+        return None
     device = crew.slots.get()
     try:
-        with task.folder.under_way(task.fleet.job_ids):
-            _settle(replace(task, device=device), crew, retry=True)
-        if not store.lacking(task.fleet.job_ids):
-            task.folder.clear()
+        if not crew.member.take(task.planned, task.fleet.job_ids):
+            return task
+        try:
+            return _with_fleet(replace(task, device=device), crew)
+        finally:
+            crew.member.drop(task.planned)
     except BaseException:
         crew.stop.now()
         raise
@@ -57,72 +75,107 @@ def attend(task: Task, crew: Crew) -> None:
         crew.slots.put(device)
 
 
-def _settle(task: Task, crew: Crew, *, retry: bool) -> None:
-    """Train; a fleet that died is tried once more, then halved again and again until the guilty job stands alone."""
+def _with_fleet(task: Task, crew: Crew) -> Task | None:
+    store = Store(task.store)
+    if not store.lacking(task.fleet.job_ids):
+        lengths = [job.train.length(crew.facts[job.id].sizes[0]) for job in task.fleet.jobs]
+        crew.listen(DoneElsewhere(len(lengths), sum(each.epochs for each in lengths)))
+        return None
+    crew.train(task, crew)
+    if not crew.member.holds(task.planned):
+        return task
+    if not store.lacking(task.fleet.job_ids):
+        task.folder.clear()
+    return None
+
+
+def settle(task: Task, crew: Crew) -> None:
+    """Train in children until every job has a result; what dies or stands still is tried again a few times."""
+    _settle(task, crew, retries=task.limits.retries)
+
+
+def _settle(task: Task, crew: Crew, *, retries: int) -> None:
+    """Train; a fleet that failed is halved again and again until the guilty job stands alone."""
     end = _supervised(task, crew)
     if isinstance(end, Unwritable):
-        raise StoreError(end.reason)
-    if isinstance(end, Finished | Stopped) or crew.stop.asked.is_set():
+        if crew.member.holds(task.planned):  # or else whoever has it now has cleared its folder
+            raise StoreError(end.reason)
         return
-    died = end.trace == ""
-    if died and retry:
+    if not isinstance(end, Trouble) or crew.stop.asked.is_set():
+        return
+    if end.accident and retries:
         crew.listen(Said(f"fleet {task.fleet.id}: {end.reason}; it is tried once more"))
-        _settle(task, crew, retry=False)
+        _settle(task, crew, retries=retries - 1)
     elif len(task.fleet.jobs) > 1:
         crew.listen(Said(f"fleet {task.fleet.id}: {end.reason}; it is halved to find the job at fault"))
         for half in task.fleet.halves():
             part = _remaining(replace(task, fleet=half))
-            if part.fleet.jobs and not crew.stop.asked.is_set():
-                _settle(part, crew, retry=False)
+            if part.fleet.jobs and not crew.stop.asked.is_set() and crew.member.holds(task.planned):
+                _settle(part, crew, retries=0)
                 part.folder.clear()
     else:
         _fail(task, end, crew)
 
 
-def _supervised(task: Task, crew: Crew) -> LastWord:
-    """One attempt in a child process; `Raised` with an empty trace where the child died."""
+def _supervised(task: Task, crew: Crew) -> End:
+    """One attempt in a child process."""
     crew.listen(FleetStarted(task.fleet.id, len(task.fleet.jobs)))
-    end: LastWord = Stopped()
+    end: End = Stopped()
     try:
-        process, line = child.start(crew.work, task)
-        try:
-            end = _watched(process, line, task, crew)
-        finally:
-            child.kill(process)
-            process.join()
-            line.close()
+        with task.folder.logging() as log:
+            living = child.start(crew.work, task)
+            try:
+                end = _watched(living, task, crew, log)
+            finally:
+                living.end()
+                for _ in range(LAST_READS):
+                    log(living.printed() or b"")
+                living.line.close()
+                living.output.close()
     finally:
         crew.listen(FleetEnded(task.fleet.id, finished=isinstance(end, Finished)))
     return end
 
 
-def _watched(process: BaseProcess, line: Connection, task: Task, crew: Crew) -> LastWord:
-    """What the child says goes on to the listener; asked to stop, it has `GRACE_SECONDS`."""
-    deadline: float | None = None
+def _watched(living: Child, task: Task, crew: Crew, log: Callable[[bytes], None]) -> End:
+    """What the child says goes on to the listener, and what it prints to the log; asked to stop, it has its grace."""
+    clock, held, deadline = Clock(task.limits, len(task.fleet.jobs)), time.monotonic(), None
+    sources: list[Connection | int] = [living.line, living.process.sentinel, living.output]
     while True:
-        ready = wait([line, process.sentinel], timeout=POLL_SECONDS)
-        if line in ready:
+        ready = wait(sources, timeout=POLL_SECONDS)
+        if living.output in ready:
+            printed = living.printed()
+            log(printed or b"")
+            if printed is None:
+                sources.remove(living.output)
+        if living.line in ready:
             try:
-                message = line.recv()
+                message = living.line.recv()
             except (EOFError, OSError):
-                return _death(process)
-            if isinstance(message, Stopped) and deadline is None:
-                return Raised("its process was told to end by somebody else", "")
+                return _death(living.process)
             if isinstance(message, LastWord):
-                return message
+                return _last(message, expected=deadline is not None)
+            clock.silent = 0.0
             pass_on(message, task, crew)
-        elif process.sentinel in ready:
-            return _death(process)
+        elif living.process.sentinel in ready:
+            return _death(living.process)
+        now = time.monotonic()
         if crew.stop.asked.is_set() and deadline is None:
-            deadline = time.monotonic() + GRACE_SECONDS
+            deadline = now + GRACE_SECONDS
             # It may have ended just now; then its last word is still to be heard.
             with contextlib.suppress(OSError):
-                line.send("stop")
-        if crew.stop.at_once.is_set() or (deadline is not None and time.monotonic() > deadline):
+                living.line.send("stop")
+        if crew.stop.at_once.is_set() or (deadline is not None and now > deadline):
             return Stopped()
+        if trouble := clock.look():
+            return trouble
+        if now - held >= HOLD_SECONDS:
+            if not crew.member.holds(task.planned):
+                return Lost()
+            held = now
 
 
-def pass_on(message: Trained | Committed, task: Task, crew: Crew) -> None:
+def pass_on(message: Word, task: Task, crew: Crew) -> None:
     """Tell the listener what a fleet says of itself."""
     match message:
         case Trained(epoch, epochs):
@@ -131,14 +184,25 @@ def pass_on(message: Trained | Committed, task: Task, crew: Crew) -> None:
             crew.listen(JobDone(job_id, status, error))
 
 
-def _death(process: BaseProcess) -> Raised:
+def _last(message: LastWord, *, expected: bool) -> End:
+    """How it ended, by its own word; `expected` where it was asked to stop."""
+    match message:
+        case Raised(reason, trace):
+            return Trouble(reason, trace)
+        case Stopped() if not expected:
+            return Trouble("its process was told to end by somebody else", accident=True)
+    assert not isinstance(message, Raised)
+    return message
+
+
+def _death(process: BaseProcess) -> Trouble:
     process.join()
     code = process.exitcode or 0
     if code >= 0:
-        return Raised(f"its process ended with exit code {code} before it was done", "")
+        return Trouble(f"its process ended with exit code {code} before it was done", accident=True)
     name = signal.Signals(-code).name
     hint = " (out of memory?)" if name == "SIGKILL" else ""
-    return Raised(f"its process was killed by {name}{hint}", "")
+    return Trouble(f"its process was killed by {name}{hint}", accident=True)
 
 
 def _remaining(task: Task) -> Task:
@@ -147,7 +211,7 @@ def _remaining(task: Task) -> Task:
     return replace(task, fleet=FleetPlan(tuple(job for job in task.fleet.jobs if job.id in lacking)))
 
 
-def _fail(task: Task, end: Raised, crew: Crew) -> None:
+def _fail(task: Task, end: Trouble, crew: Crew) -> None:
     """Commit the one job of a fleet as failed, with all that is known of it; the reason comes last."""
     job, store = task.fleet.jobs[0], Store(task.store)
     facts = crew.facts[job.id]
@@ -157,10 +221,10 @@ def _fail(task: Task, end: Raised, crew: Crew) -> None:
         Result(
             job_id=job.id,
             job=job.identity,
-            status=Status.FAILED,
-            row={"job_id": job.id, "status": Status.FAILED.value, **row},
+            status=end.status,
+            row={"job_id": job.id, "status": end.status.value, **row},
             error=end.trace or f"{printed}\n{end.reason}".strip(),
-            provenance={"klsweep": __version__, **task.provenance, "device": task.device},
+            provenance={**task.provenance, "device": task.device},
         )
     )
-    crew.listen(JobDone(job.id, Status.FAILED, end.reason))
+    crew.listen(JobDone(job.id, end.status, end.reason))

@@ -1,11 +1,15 @@
 """What a child process is given, what it says while it works, and the work itself: train a fleet, commit it."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from klsweep.metrics import Metric
 from klsweep.result import Scalar, Status
+from klsweep.running import spectra
 from klsweep.running.fleets import FleetPlan
+from klsweep.spec.job import RunLimits
 from klsweep.store import FleetFolder, Store
 
 
@@ -14,10 +18,16 @@ class Task:
     """One fleet to train, and where."""
 
     fleet: FleetPlan
+    planned: (
+        str  # id of the fleet of the whole sweep that it is, or a part of: what a runner takes for itself
+    )
     store: Path  # directory of the sweep
     data_dir: Path | None
     device: str
     threads: int
+    metrics: tuple[Metric, ...] = ()  # to be measured of every member
+    axes: int = 0  # of the data's spectrum, that this fleet is to keep for the report
+    limits: RunLimits = field(default_factory=RunLimits)
     provenance: Mapping[str, Scalar] = field(default_factory=dict)  # beside what the training itself knows
 
     @property
@@ -43,16 +53,33 @@ class Committed:
     error: str = ""
 
 
-Say = Callable[[Trained | Committed], None]
+@dataclass(frozen=True)
+class Alive:
+    """A child's word: it goes on."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A child's word: the model of this job has so many parameters."""
+
+    job_id: str
+    parameters: int
+
+
+SIGN_SECONDS = 1.0
+"""How often at most a child says that it goes on."""
+
+Word = Trained | Committed | Alive | Weighed
+Say = Callable[[Word], None]
 Work = Callable[[Task, Say, Callable[[], bool]], None]
 """(task, say, stopping) -> None. Runs in a child process; commits to the store; raises what it must."""
 
 
 def train_fleet(task: Task, say: Say, stopping: Callable[[], bool]) -> None:
-    """Train the fleet of `task` and commit each member's result. Raises `train.Interrupted` when stopped."""
+    """Train the fleet of `task`, measure and commit each member. Raises `train.Interrupted` when stopped."""
     import torch
 
-    from klsweep.train import Setting, train
+    from klsweep.train import Setting, measured, train
 
     torch.set_num_threads(task.threads)
     lead = task.fleet.jobs[0]
@@ -60,11 +87,30 @@ def train_fleet(task: Task, say: Say, stopping: Callable[[], bool]) -> None:
         device=torch.device(task.device),
         directory=task.folder.path,
         on_epoch=lambda epoch, epochs: say(Trained(epoch, epochs)),
-        stopping=stopping,
+        stopping=_with_signs(say, stopping),
     )
-    results = train(task.fleet.jobs, lead.dataset.load(task.data_dir), setting)
+    data = lead.dataset.load(task.data_dir)
+    if task.axes:
+        spectra.keep(Store(task.store), lead.dataset.label, data, axes=task.axes)
+    results = train(task.fleet.jobs, data, setting)
     store = Store(task.store)
     origin = {**task.provenance, "fleet": task.fleet.id, "data": lead.dataset.label}
-    for result in results:
-        store.commit(replace(result, provenance={**result.provenance, **origin}))
+    for job, bare in zip(task.fleet.jobs, results, strict=True):
+        result = measured(bare, job, data, metrics=task.metrics, device=setting.device)
+        kept = result.weights if task.limits.keep_weights else {}
+        store.commit(replace(result, weights=kept, provenance={**result.provenance, **origin}))
         say(Committed(result.job_id, result.status, result.error))
+
+
+def _with_signs(say: Say, stopping: Callable[[], bool]) -> Callable[[], bool]:
+    """`stopping`, and whoever asks it is alive, which is said now and then."""
+    last = time.monotonic()
+
+    def asked() -> bool:
+        nonlocal last
+        if time.monotonic() - last >= SIGN_SECONDS:
+            last = time.monotonic()
+            say(Alive())
+        return stopping()
+
+    return asked

@@ -1,4 +1,4 @@
-"""The blocks of a spec: fixed, grid, zip, exclude, overrides, include; and the spec they make up.
+"""The blocks of a spec: fixed, grid, zip, exclude, overrides, include, metrics, run; and the spec they make up.
 
 Dotted and nested spellings are one: `train: {lr: 0.1}` sets what `train.lr: 0.1` sets. A mapping with `kind`
 is a whole part and replaces what was there; a mapping without reaches inside.
@@ -67,6 +67,8 @@ class SweepSpec:
     exclude: tuple[Rule, ...] = ()
     overrides: tuple[Rule, ...] = ()
     include: tuple[Extra, ...] = ()
+    metrics: Node | None = None
+    run: Node | None = None
     unclear: frozenset[str] = field(default=frozenset())
 
     @property

@@ -4,6 +4,8 @@
     latent_dim=2,10                     several; likelihood=choice(bernoulli,gaussian) is the same
     seed=range(0,3)                     as in a spec; so are linspace(a,b,n), logspace(a,b,n)
     model.hidden=[400,400]              a list as one value
+    metrics=information,probe           what to measure
+    run.timeout=60                      a limit of the run
     schedule={kind: linear, start: 0}   a mapping
 
 The forms are Hydra's. A part that is given whole takes with it what reached inside the old one.
@@ -63,6 +65,10 @@ def apply(spec: SweepSpec, arguments: Sequence[str]) -> tuple[SweepSpec, list[Mi
             mistakes.append(Mistake(place, f"{argument!r} is no key=value", how))
         elif text.strip() == "name":
             spec = _named(spec, value.strip(), place, mistakes)
+        elif text.strip() == "metrics":
+            spec = _measured(spec, value, place, mistakes)
+        elif key_of(text.strip())[0] == "run":
+            spec = _limited(spec, key_of(text.strip()), value, place, mistakes)
         else:
             found.extend(_replacements(key_of(text.strip()), value, place, mistakes))
     mistakes.extend(_twice(found))
@@ -79,6 +85,25 @@ def _named(spec: SweepSpec, name: str, place: Place, mistakes: list[Mistake]) ->
             Mistake(place, f"name: {name!r} cannot name a folder", NAME_RULE, f"write name={better}")
         )
     return replace(spec, name=Node(name, place, place))
+
+
+def _measured(spec: SweepSpec, text: str, place: Place, mistakes: list[Mistake]) -> SweepSpec:
+    """`metrics=probe`, `metrics=probe,mig` and `metrics=[probe, mig]` are each one list."""
+    values = [_parsed(piece, "metrics", place, mistakes) for piece in split(text)]
+    nodes = tuple(node for node in values if node is not None)
+    alone = len(nodes) == 1 and nodes[0].items is not None
+    return replace(spec, metrics=nodes[0] if alone else Node(nodes, place, place))
+
+
+def _limited(spec: SweepSpec, key: Key, text: str, place: Place, mistakes: list[Mistake]) -> SweepSpec:
+    """`run.timeout=60` beside what the spec says of other limits; `run={timeout: 60}` instead of it all."""
+    node = _parsed(text, dotted(key), place, mistakes)
+    if node is None:
+        return spec
+    for name in reversed(key[1:]):
+        node = Node({name: node}, place, place)
+    kept = (spec.run.mapping or {}) if spec.run and len(key) > 1 else {}
+    return replace(spec, run=replace(node, value={**kept, **node.mapping}) if node.mapping else node)
 
 
 def _replacements(key: Key, text: str, place: Place, mistakes: list[Mistake]) -> Iterator[Replacement]:

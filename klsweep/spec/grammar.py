@@ -8,7 +8,7 @@ from klsweep.spec.node import Key, Node, Place, dotted, key_of
 from klsweep.spec.problems import Mistake, allowed, did_you_mean, given, shown
 
 VERSION = 1
-BLOCKS = ("version", "name", "fixed", "grid", "zip", "exclude", "overrides", "include")
+BLOCKS = ("version", "name", "fixed", "grid", "zip", "exclude", "overrides", "include", "metrics", "run")
 SAFE_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,100}")
 NAME_RULE = "allowed: letters a-z, digits, . _ -, no dot in front, at most 100 characters"
 
@@ -35,6 +35,8 @@ def read(root: Node) -> tuple[SweepSpec, list[Mistake]]:
         exclude=_excludes(found.get("exclude"), reading),
         overrides=_overrides(found.get("overrides"), reading),
         include=tuple(_include(node, reading) for node in reading.items(found.get("include"), "include")),
+        metrics=found.get("metrics"),
+        run=found.get("run"),
         unclear=frozenset(reading.unclear | _misplaced(root)),
     )
     return spec, reading.mistakes

@@ -1,4 +1,4 @@
-"""A job: one complete training with every setting written out. Its id is its content."""
+"""A job: one complete training with every setting written out, its id its content; and what is said beside jobs."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from klsweep.data import Dataset
+from klsweep.metrics import Metric
 from klsweep.part import Settings
 from klsweep.result import job_digest
 from klsweep.vae.likelihoods import Bernoulli, Likelihood
@@ -18,6 +19,7 @@ from klsweep.vae.weights import Reduction, Unit, Weighting, weighting
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
+NotNegativeCount = Annotated[int, Field(ge=0)]
 
 FAMILIES: dict[str, Any] = {
     "dataset": Dataset,
@@ -25,8 +27,9 @@ FAMILIES: dict[str, Any] = {
     "likelihood": Likelihood,
     "objective": Objective,
     "schedule": Schedule,
+    "metrics": Metric,
 }
-"""The families of parts a spec chooses from, by the name of their axis."""
+"""The families of parts a spec chooses from, by the name of their axis; metrics are no axis but a list of their own."""
 
 
 class Train(Settings):
@@ -130,6 +133,29 @@ class Job(Settings):
     def id(self) -> str:
         """First 12 hex digits of the SHA-256 of the canonical JSON."""
         return job_digest(self.identity)
+
+
+class RunLimits(Settings):
+    """What a run allows its jobs, and keeps of them."""
+
+    timeout: Positive | None = Field(
+        default=None,
+        description="seconds of a job; a fleet of n jobs, which train at once, has n times as many",
+    )
+    stall_timeout: Positive | None = Field(
+        default=None, description="seconds without a sign of life: a step of training, a result"
+    )
+    retries: NotNegativeCount = Field(
+        default=1, description="how often a fleet is tried again whose process died or stood still"
+    )
+    keep_weights: bool = Field(default=True, description="whether results keep the trained parameters")
+
+
+class Beside(Settings):
+    """What a spec says beside its jobs, which enters no job's id; `metrics` stands for one item of its list."""
+
+    metrics: Metric
+    run: RunLimits
 
 
 def _rounded(value: Any) -> Any:

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any, get_args
 
 from klsweep.part import Part, Settings, kind_of
-from klsweep.spec.job import Job
+from klsweep.spec.job import Beside, Job
 from klsweep.spec.node import Key, Place, dotted
 from klsweep.spec.problems import Mistake, allowed, close
 
@@ -19,7 +19,7 @@ WIDE = 2**53  # bounds beyond are those of the computer, not of the setting
 @cache
 def classes(key: Key) -> tuple[type[Settings], ...]:
     """The settings that may stand at a key: one class for each kind, none where it holds a plain value."""
-    found: tuple[type[Settings], ...] = (Job,)
+    found: tuple[type[Settings], ...] = (Beside,) if key and key[0] in Beside.model_fields else (Job,)
     for name in key:
         inner = [_classes(each.model_fields[name].annotation) for each in found if name in each.model_fields]
         found = tuple(dict.fromkeys(each for group in inner for each in group))

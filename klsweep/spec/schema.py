@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from klsweep.part import Settings
 from klsweep.spec import keys
 from klsweep.spec.grammar import SAFE_NAME, VERSION
+from klsweep.spec.job import Beside
 from klsweep.spec.node import Key, dotted
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +23,7 @@ ANYTHING: Schema = {}
 def schema() -> Schema:
     """The schema of a whole spec."""
     settings, grid = _entries(_value), {**_entries(_axis), **_nested()}
+    metric = _property(Beside, "metrics")
     when = _block(dict.fromkeys(settings, ANYTHING))
     rule: Schema = {"type": "object", "properties": {"when": when, "set": _ref("settings")}}
     return {
@@ -45,6 +47,8 @@ def schema() -> Schema:
                 "items": {**rule, "required": ["when", "set"], "additionalProperties": False},
             },
             "include": {"type": "array", "minItems": 1, "items": _ref("settings")},
+            "metrics": {"anyOf": [{"type": "array", "items": metric}, metric]},
+            "run": _property(Beside, "run"),
         },
         "additionalProperties": False,
         "$defs": {**_any_of(_definitions()[1]), "settings": _block(settings), "axes": _block(grid)},
@@ -130,7 +134,8 @@ def _definitions() -> tuple[dict[type[Settings], str], Schema]:
     """The name of each class of settings among the definitions, and the definitions."""
     inner = [(field, name) for field in keys.FIELDS for name in keys.names((field,))]
     places: list[Key] = [(), *((field,) for field in keys.FIELDS), *inner]
-    classes = dict.fromkeys(each for key in places for each in keys.classes(key))
+    inside = (each for key in places for each in keys.classes(key))
+    classes: dict[type[Settings], None] = dict.fromkeys([*inside, Beside])
     made, top = models_json_schema([(each, "validation") for each in classes])
     names = {each: made[each, "validation"]["$ref"].rsplit("/", 1)[1] for each in classes}
     return names, top["$defs"]

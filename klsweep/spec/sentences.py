@@ -75,7 +75,7 @@ def _no_such_setting(key: Key, raw: Any, *, place: Place) -> Mistake:
     elsewhere = keys.with_setting(owner, name)
     fix = did_you_mean(name, options) or (f"{' and '.join(elsewhere)} have it" if elsewhere else "")
     fix = fix.replace(" have it", " has it") if len(elsewhere) == 1 else fix
-    whose = f"{dotted(owner)} {kind}" if isinstance(kind, str) else dotted(owner)
+    whose = f"{dotted(owner).removesuffix('s')} {kind}" if isinstance(kind, str) else dotted(owner)
     how = allowed(options) or "allowed: none, it has no settings"
     return Mistake(place, f"{dotted(key)}: {whose} has no setting {name}", how, fix)
 
@@ -84,7 +84,7 @@ def _no_such_kind(key: Key, tag: Any, *, place: Place) -> Mistake:
     options = list(keys.kinds(key))
     return Mistake(
         place,
-        f"{dotted(key)}: there is no {key[-1]} {tag}",
+        f"{dotted(key)}: there is no {key[-1].removesuffix('s')} {tag}",
         allowed(options),
         did_you_mean(str(tag), options),
     )

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from klsweep.data import Dataset, Facts, Progress
 from klsweep.errors import DataError, SpecError
-from klsweep.spec import command_line, expand, grammar, rules, source, writing
+from klsweep.metrics import Metric
+from klsweep.spec import beside, command_line, expand, grammar, rules, source, writing
 from klsweep.spec.blocks import SweepSpec
 from klsweep.spec.conditions import ABSENT, inside
 from klsweep.spec.drafts import Draft
 from klsweep.spec.drafts import place as place_of
 from klsweep.spec.expand import Expansion
-from klsweep.spec.job import Job
+from klsweep.spec.job import Job, RunLimits
 from klsweep.spec.node import Key, Node, Place, dotted
 from klsweep.spec.problems import Mistake, causes_only, ordered
 from klsweep.vae.models import Custom
@@ -24,14 +25,17 @@ Drafted = tuple[Job, Draft]
 class Sweep:
     """What is to be trained.
 
-    `axes` are the keys in which jobs differ, in the order of the spec, with the labels of their values;
-    `notes` are for the user's eyes; `text` is the spec as run, which gives the same jobs when read again.
+    `axes` are the keys in which jobs differ, in the order of the spec, with the labels of their values; `metrics` are
+    measured beside what every job measures; `run` limits each; `notes` are for the user's eyes; `text` is the spec as
+    run, which gives the same jobs when read again.
     """
 
     name: str
     jobs: tuple[Job, ...]
     axes: Mapping[str, tuple[str, ...]]
     facts: Mapping[Dataset, Facts]
+    metrics: tuple[Metric, ...]
+    run: RunLimits
     notes: tuple[str, ...]
     text: str
 
@@ -81,10 +85,17 @@ def read(
 
 
 def read_text(
-    text: str, overrides: Sequence[str] = (), *, name: str = "spec", data_dir: Path | None = None
+    text: str,
+    overrides: Sequence[str] = (),
+    *,
+    name: str = "spec",
+    data_dir: Path | None = None,
+    download: bool = False,
+    progress: Progress | None = None,
 ) -> Sweep:
     """The sweep of a spec that is not in a file."""
-    return _sweep(source.parse(text, name), text, overrides, name=name, folder=DataFolder(data_dir))
+    folder = DataFolder(data_dir, download, progress)
+    return _sweep(source.parse(text, name), text, overrides, name=name, folder=folder)
 
 
 def _sweep(
@@ -99,11 +110,14 @@ def _sweep(
     spec, more = grammar.read(root)
     spec, wrong = command_line.apply(spec, overrides)
     found = expand.expand(spec)
+    metrics, unmeasurable = beside.metrics(spec.metrics)
+    limits, unlimited = beside.limits(spec.run)
     idle = [mistake for _, mistake in found.idle] if not overrides else []
-    causes = [mistakes, more, wrong, [*grammar.conflicts(spec), *_unnamed(spec, name)], found.mistakes, idle]
+    apart = [*grammar.conflicts(spec), *_unnamed(spec, name), *unmeasurable, *unlimited]
+    causes = [mistakes, more, wrong, apart, found.mistakes, idle]
     mistakes = causes_only(*causes)
     located = _locate(found, folder if not mistakes else replace(folder, download=False))
-    _raise(mistakes, located, found)
+    _raise(mistakes, located, found, rules.Rules(folder.path))
     drafted = [(_moved(job, located), draft) for job, draft in found.jobs]
     unique = {job.id: (job, draft) for job, draft in reversed(drafted)}
     kept = [unique[key] for key in reversed(unique)]
@@ -113,9 +127,13 @@ def _sweep(
         jobs=tuple(job for job, _ in kept),
         axes=_axes(spec, kept),
         facts=located.facts,
+        metrics=metrics,
+        run=limits,
         notes=(
             *located.notes,
             *_notes(found, dropped=len(drafted) - len(kept)),
+            *rules.remarks((job for job, _ in kept), folder.path),
+            *_imported(kept),
             *_alone(kept, located),
         ),
         text=text if spec.name and not overrides else writing.text(_without_idle(spec, found), name=own),
@@ -152,17 +170,13 @@ def _what(where: str, what: str) -> str:
     return f"{where}: {what}" if where else what
 
 
-def _raise(mistakes: Iterable[Mistake], located: Located, found: Expansion) -> None:
+def _raise(mistakes: Iterable[Mistake], located: Located, found: Expansion, between: rules.Rules) -> None:
     """All that is wrong, as one error."""
     wrong = list(mistakes)
-    known: dict[tuple[int, ...], tuple[Mistake, ...]] = {}
     for job, draft in found.jobs:
         if job.dataset in located.used:
-            parts = tuple(map(id, (job.model, job.likelihood, job.dataset, job.schedule, job.train)))
-            if parts not in known:
-                facts = located.facts[located.used[job.dataset]]
-                known[parts] = tuple(rules.misfits(job, facts, draft))
-            wrong.extend(known[parts])
+            moved = _moved(job, located)
+            wrong.extend(between.misfits(moved, located.facts[moved.dataset], draft))
     if wrong:
         raise SpecError(ordered([*wrong, *located.mistakes]))
     if located.mistakes:
@@ -199,13 +213,24 @@ def _notes(found: Expansion, *, dropped: int) -> list[str]:
     return notes
 
 
+def _imported(kept: Sequence[Drafted]) -> list[str]:
+    """Which code ran because the spec names it."""
+    models = dict.fromkeys(
+        (job.model.target, job.model.file) for job, _ in kept if isinstance(job.model, Custom)
+    )
+    return [f"{target} is code of {file}, imported because the spec names it" for target, file in models]
+
+
 def _alone(kept: Sequence[Drafted], located: Located) -> list[str]:
     """Why jobs with a model of the user's own cannot be stacked; that takes building it, so built-in ones know."""
     said: dict[str, None] = {}
+    tried: set[tuple[object, ...]] = set()
     for job, _ in kept:
         if isinstance(job.model, Custom):
             shape = located.facts[job.dataset].input_shape
-            why = job.model.unstackable(shape, job.latent_dim, job.likelihood.params_per_value)
+            parts = (id(job.model), shape, job.latent_dim, job.likelihood.params_per_value)
+            why = "" if parts in tried else job.model.unstackable(*parts[1:])
+            tried.add(parts)
             if why:
                 said[f"{job.model.target} trains one job at a time: {why}"] = None
     return list(said)

@@ -24,6 +24,10 @@ def text(spec: SweepSpec, *, name: str) -> str:
         "include": [extra.node.plain for extra in spec.include],
     }
     given = {block: value for block, value in blocks.items() if value}
+    if spec.metrics is not None:
+        given["metrics"] = spec.metrics.plain
+    if spec.run is not None:
+        given["run"] = spec.run.plain
     stream = io.StringIO()
     yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = None, WIDTH, False

@@ -3,8 +3,9 @@
 import contextlib
 import errno
 import os
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from klsweep.errors import StoreError
@@ -46,10 +47,48 @@ def create(path: Path, content: bytes) -> bool:
     return True
 
 
+def create_folder(path: Path, files: Mapping[str, bytes]) -> bool:
+    """Put a folder with these files at `path`, at once, unless one that is not empty is there; true if it was put."""
+    temporary = path.with_name(f"{path.name}{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.mkdir()
+        for name, content in files.items():
+            _write_through(temporary / name, content)
+        _sync_directory(temporary)
+        try:
+            temporary.rename(path)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return False
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _sync_directory(path.parent)
+    return True
+
+
+def make_folder(path: Path) -> None:
+    """Make a directory and those above it, unless they are there, so that they outlast a loss of power."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        _sync_directory(each.parent)
+
+
 def move(path: Path, target: Path) -> None:
     """Rename durably, within one directory."""
     path.rename(target)
     _sync_directory(path.parent)
+
+
+def time_at(directory: Path) -> float:
+    """The present by the clock that dates files there, which on a network is another machine's."""
+    probe = directory / f"clock{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    probe.touch()
+    try:
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -72,14 +111,18 @@ def unwritable(place: Path, error: OSError) -> str:
 def _written(path: Path, content: bytes) -> Path:
     temporary = path.with_name(f"{path.name}{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_through(temporary, content)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_directory(directory: Path) -> None:

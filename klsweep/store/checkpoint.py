@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from klsweep.store import atomic, codec
@@ -30,11 +29,13 @@ def load(directory: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | No
     digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if codec.sha256(payload).encode() != digest:
         return None
-    return safetensors.numpy.load(payload), _notes(payload)
+    try:
+        return codec.decode_tensors(payload), _notes(payload)
+    except (codec.DamagedError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _notes(payload: bytes) -> dict[str, Any]:
     length = int.from_bytes(payload[:8], "little")
     notes = json.loads(json.loads(payload[8 : 8 + length])["__metadata__"]["notes"])
-    assert isinstance(notes, dict)
-    return notes
+    return dict(notes)

@@ -5,20 +5,40 @@ import hashlib
 import io
 import json
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
-from klsweep.result import CURVE_COLUMNS, Result, Scalar, Status, job_digest
+from klsweep import numpy_files
+from klsweep.result import COLUMNS, CURVE_COLUMNS, Result, Scalar, Status, job_digest
 
 SCHEMA = 1
 """Number of the layout of result.json."""
 
-FIELDS = frozenset({"job_id", "job", "status", "row", "error", "provenance", "files"})
+FIELDS = {
+    "job_id": str,
+    "job": dict,
+    "status": str,
+    "row": dict,
+    "error": str,
+    "provenance": dict,
+    "files": dict,
+}
 """What result.json holds beside its schema and checksum."""
+
+WORDS = frozenset(COLUMNS[: COLUMNS.index("schedule") + 1])
+"""Columns of text; the other fixed ones are numbers."""
+
+LARGEST_ARRAYS = 2**28
+"""Bytes that an arrays.npz may unpack to: 256 MiB; those of a job on MNIST are 1 MB."""
+
+
+LARGEST_NUMBER = 2**1023  # within the range of a double
 
 
 class DamagedError(Exception):
@@ -32,35 +52,71 @@ def encode_result(result: Result, sidecars: Mapping[str, bytes]) -> bytes:
         "job_id": result.job_id,
         "job": dict(result.job),
         "status": result.status.value,
-        "row": _finite(result.row),
+        "row": finite(result.row),
         "error": result.error.encode("utf-8", "backslashreplace").decode(),  # as file names need not be text
-        "provenance": _finite(result.provenance),
+        "provenance": finite(result.provenance),
         "files": {name: {"bytes": len(data), "sha256": sha256(data)} for name, data in sidecars.items()},
     }
     return json.dumps(
-        {**body, "checksum": _checksum(body)}, indent=1, ensure_ascii=False, allow_nan=False
+        {**body, "checksum": checksum(body)}, indent=1, ensure_ascii=False, allow_nan=False
     ).encode()
 
 
 def decode_result(content: bytes, job_id: str) -> dict[str, Any]:
     """The mapping in result.json, verified. Raises `DamagedError`."""
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"is not JSON ({error})") from None
-    if not isinstance(body, dict):
-        raise DamagedError("is not a JSON object")
+    body = decode_object(content)
     if body.get("schema") != SCHEMA:
         raise DamagedError(f"has schema {body.get('schema')!r}; this klsweep reads schema {SCHEMA}")
-    if body.pop("checksum", None) != _checksum(body):
+    if body.pop("checksum", None) != checksum(body):
         raise DamagedError("does not match its checksum")
-    if missing := FIELDS - body.keys():
+    if missing := FIELDS.keys() - body.keys():
         raise DamagedError(f"has no {' and no '.join(sorted(missing))}")
+    if wrong := [name for name, kind in FIELDS.items() if not isinstance(body[name], kind)]:
+        raise DamagedError(f"has {' and '.join(wrong)} of another type than it should")
+    _check_values(body)
     if body["job_id"] != job_id or job_digest(body["job"]) != job_id:
         raise DamagedError(f"belongs to job {body['job_id']}")
     if body["status"] not in set(Status):
         raise DamagedError(f"has the unknown status {body['status']!r}")
     return body
+
+
+def decode_object(content: bytes) -> dict[str, Any]:
+    """A JSON object of finite numbers and text that can be encoded. Raises `DamagedError`."""
+    try:
+        body = json.loads(content, parse_constant=_refused)
+        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()  # 1e999 is infinite
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"is not JSON ({error})") from None
+    if not isinstance(body, dict):
+        raise DamagedError("is not a JSON object")
+    return body
+
+
+def _refused(token: str) -> None:
+    raise ValueError(f"{token} is no number of JSON")
+
+
+def _check_values(body: Mapping[str, Any]) -> None:
+    """Raise `DamagedError` where a value is not what every reader takes it for."""
+    for field in ("row", "provenance"):
+        if not all(is_scalar(value) for value in body[field].values()):
+            raise DamagedError(f"has values in its {field} that are neither number nor text")
+    for name in COLUMNS:
+        value = body["row"].get(name)
+        if value is not None and isinstance(value, str) is not (name in WORDS):
+            raise DamagedError(f"has {name} that is {value!r}")
+    for name, facts in body["files"].items():
+        whole = isinstance(facts, dict) and isinstance(facts.get("bytes"), int)
+        if not whole or not isinstance(facts.get("sha256"), str) or {"/", "\\"} & set(name):
+            raise DamagedError(f"does not say what the file {name!r} is")
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether it may stand in a cell of a table: text, nothing, or a number that a double can hold."""
+    if isinstance(value, int | float):
+        return abs(value) < LARGEST_NUMBER
+    return value is None or isinstance(value, str)
 
 
 def encode_sidecars(result: Result) -> dict[str, bytes]:
@@ -84,9 +140,13 @@ def encode_curve(curve: Sequence[Mapping[str, Scalar]]) -> bytes:
 
 
 def decode_curve(content: bytes) -> list[dict[str, float | None]]:
-    """The rows of curve.csv."""
-    rows = csv.DictReader(io.StringIO(content.decode()))
-    return [{name: float(cell) if cell else None for name, cell in row.items()} for row in rows]
+    """The rows of curve.csv; a column that an earlier klsweep did not write is unknown. Raises `DamagedError`."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode()), strict=True))
+        known = [{name: float(cell) if cell else None for name, cell in row.items()} for row in rows]
+    except (ValueError, TypeError, csv.Error) as error:  # TypeError: of a line with more cells than columns
+        raise DamagedError(f"is no table of numbers ({error})") from None
+    return [{**dict.fromkeys(CURVE_COLUMNS), **row} for row in known]
 
 
 def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -97,9 +157,16 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def decode_arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz archive; never unpickles."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    """The arrays of an npz archive; never unpickles, nor unpacks more than is sane. Raises `DamagedError`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = numpy_files.names(archive)
+            sizes = sum(numpy_files.member_header(archive, name).nbytes for name in names)
+            if sizes > LARGEST_ARRAYS:
+                raise DamagedError(f"unpacks to {sizes:,} bytes, and at most {LARGEST_ARRAYS:,} are read")
+            return {name: numpy_files.member(archive, name, most=LARGEST_ARRAYS) for name in names}
+    except numpy_files.UNREADABLE as error:
+        raise DamagedError(f"is no archive of arrays ({error})") from None
 
 
 def encode_tensors(tensors: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None) -> bytes:
@@ -108,16 +175,27 @@ def encode_tensors(tensors: Mapping[str, NDArray[Any]], notes: Mapping[str, str]
     return safetensors.numpy.save(whole, metadata=dict(notes) if notes else None)
 
 
+def decode_tensors(content: bytes) -> dict[str, NDArray[Any]]:
+    """The tensors of a safetensors file. Raises `DamagedError`."""
+    try:
+        tensors: dict[str, NDArray[Any]] = safetensors.numpy.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:  # of a type that numpy has not
+        raise DamagedError(f"is no safetensors file ({error})") from None
+    return tensors
+
+
 def sha256(content: bytes) -> str:
     """Hex digest."""
     return hashlib.sha256(content).hexdigest()
 
 
-def _checksum(body: Mapping[str, Any]) -> str:
+def checksum(body: Mapping[str, Any]) -> str:
+    """Of a mapping, however its keys are ordered."""
     return sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
 
 
-def _finite(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+def finite(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """With None for what strict JSON cannot say."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in values.items()
@@ -125,4 +203,4 @@ def _finite(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 
 def _finite_rows(rows: Sequence[Mapping[str, Scalar]]) -> list[dict[str, Scalar]]:
-    return [_finite(row) for row in rows]
+    return [finite(row) for row in rows]

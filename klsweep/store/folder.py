@@ -1,17 +1,20 @@
-"""The folder of one fleet: its log, its checkpoint and the mark that it trains now."""
+"""The folder of one fleet: its log and its checkpoint."""
 
 import contextlib
-import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from klsweep.store import atomic
 
-RUNNING = "running.json"
 LOG_TAIL_BYTES = 4096
+
+LOG_BYTES = 10_000_000
+"""A log never grows larger. One that is full loses its older half."""
+
+CUT = b"[a log that was full: what came before is cut]\n"
 
 
 @dataclass(frozen=True)
@@ -35,25 +38,23 @@ class FleetFolder:
             return ""
 
     @contextlib.contextmanager
-    def under_way(self, job_ids: Iterable[str]) -> Iterator[None]:
-        """Make the folder, and mark these jobs as in training while inside, for `status` to see."""
+    def logging(self) -> Iterator[Callable[[bytes], None]]:
+        """Make the folder and open the log; what is appended to it is worth less than the training it is of."""
         with atomic.writing_to(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            atomic.write(self.path / RUNNING, json.dumps(list(job_ids)).encode())
-        try:
-            yield
-        finally:
-            self.forget()
+            log = self.log.open("a+b", buffering=0)
 
-    def jobs_under_way(self) -> frozenset[str]:
-        """The jobs that are marked as in training; true only while a run holds the sweep."""
-        with contextlib.suppress(OSError, ValueError):
-            return frozenset(json.loads((self.path / RUNNING).read_bytes()))
-        return frozenset()
+        def append(content: bytes) -> None:
+            with contextlib.suppress(OSError):
+                if log.seek(0, os.SEEK_END) + len(content) > LOG_BYTES:
+                    log.seek(-min(log.tell(), LOG_BYTES // 2), os.SEEK_END)
+                    kept = log.read()
+                    log.truncate(0)
+                    log.write(CUT + kept)
+                log.write(content)
 
-    def forget(self) -> None:
-        """Take the mark away."""
-        (self.path / RUNNING).unlink(missing_ok=True)
+        with log:
+            yield append
 
     def clear(self) -> None:
         """Remove it all."""

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from klsweep.result import Scalar, Status
-from klsweep.store import codec
+from klsweep.store import codec, measures
 from klsweep.store.codec import DamagedError
+from klsweep.store.measures import Measure
 
 
 @dataclass(frozen=True)
 class Record:
-    """A committed result without its larger files; those are read on demand by `Store.curve` and `arrays`."""
+    """A committed result without its larger files; those are read on demand by `Store.curve` and `arrays`.
+
+    `row` has the columns of `measures` too, metrics that were measured later, by kind.
+    """
 
     job_id: str
     job: Mapping[str, Any]
@@ -20,6 +24,7 @@ class Record:
     row: Mapping[str, Scalar]
     error: str
     provenance: Mapping[str, Scalar]
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Found:
     records: dict[str, Record] = field(default_factory=dict)
     files: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # size and checksum of those beside it
     damaged: dict[str, str] = field(default_factory=dict)  # how it shows
+    unmeasured: dict[str, str] = field(default_factory=dict)  # how it shows that later metrics are damaged
+    unread: dict[Path, str] = field(default_factory=dict)  # how it showed of other files that were asked for
 
 
 def find(results: Iterable[Path]) -> Found:
@@ -47,15 +54,34 @@ def find(results: Iterable[Path]) -> Found:
             found.damaged[job_id] = f"cannot be read ({error.strerror or error})"
         else:
             found.files[job_id] = body["files"]
+            later = _measures(path.with_name(measures.NAME), found, job_id)
             found.records[job_id] = Record(
                 job_id=job_id,
                 job=body["job"],
                 status=Status(body["status"]),
-                row=body["row"],
+                row={**body["row"], **{k: v for each in later.values() for k, v in each.columns.items()}},
                 error=body["error"],
                 provenance=body["provenance"],
+                measures=later,
             )
     return found
+
+
+def _measures(path: Path, found: Found, job_id: str) -> dict[str, Measure]:
+    """What was measured later; nothing where it cannot be read, for the result itself is whole."""
+    try:
+        content = path.read_bytes()
+        return measures.decode(content, weights=weights_of(found.files[job_id]))
+    except FileNotFoundError:
+        return {}
+    except (OSError, DamagedError) as error:
+        found.unmeasured[job_id] = str(error)
+        return {}
+
+
+def weights_of(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """The checksum of a job's weights; empty where it has none."""
+    return str(files.get("weights.safetensors", {}).get("sha256", ""))
 
 
 def _check_sizes(directory: Path, files: Mapping[str, Mapping[str, Any]]) -> None:

@@ -3,27 +3,32 @@
 import contextlib
 import itertools
 import json
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
+import numpy as np
 from numpy.typing import NDArray
 
 from klsweep.errors import StoreError
 from klsweep.result import Result
-from klsweep.store import atomic, codec, records
+from klsweep.store import atomic, codec, leases, measures, records
+from klsweep.store.codec import DamagedError
 from klsweep.store.folder import FleetFolder
+from klsweep.store.leases import ALONE, Member
+from klsweep.store.measures import Measure
 from klsweep.store.records import Found, Record
 
-HELD_SECONDS = 0.5
-"""How long a run waits for the sweep: `is_held` holds it for an instant, and that must refuse nobody."""
+T = TypeVar("T")
 
-LEFT_BEHIND = ("", "jobs/*/", "work/", "work/*/")
+LEFT_BEHIND = ("", "jobs/", "jobs/*/", "spectra/", "work/", "work/*/")
 """Where a killed writer may leave a file that is not whole."""
+
+LEFT_SECONDS = 60.0
+"""How old such a file must be, for one that somebody writes this very moment looks the same."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,9 @@ class Store:
         """The sweep `name` under `results`, made and shown to be writable; else `StoreError`."""
         store = cls(results / name)
         with atomic.writing_to(store.path):
-            store._jobs.mkdir(parents=True, exist_ok=True)
-            store.work.mkdir(exist_ok=True)
+            store._check_links()
+            atomic.make_folder(store._jobs)
+            atomic.make_folder(store.work)
             atomic.write(store.work / "probe", b"")
             (store.work / "probe").unlink(missing_ok=True)
         return store
@@ -49,9 +55,19 @@ class Store:
         return self.path.name
 
     @property
+    def spec(self) -> Path:
+        """The spec as it was run."""
+        return self.path / "sweep.yaml"
+
+    @property
     def report_dir(self) -> Path:
         """Where the report of this sweep goes by default."""
         return self.path / "report"
+
+    @property
+    def export_dir(self) -> Path:
+        """Where exports of this sweep go by default."""
+        return self.path / "export"
 
     @property
     def work(self) -> Path:
@@ -62,74 +78,101 @@ class Store:
     def _jobs(self) -> Path:
         return self.path / "jobs"
 
+    @property
+    def _spectra(self) -> Path:
+        return self.path / "spectra"
+
+    def _check_links(self) -> None:
+        """What is removed and renamed below must be the sweep's own."""
+        for folder in (self._jobs, self._spectra, self.work):
+            if folder.is_symlink():
+                raise StoreError(
+                    f"{folder}: is a link to {folder.readlink()}: needs a folder, for files in it are removed: "
+                    f"take the link away, or make {self.path} the link"
+                )
+
     # ---- committing
+
+    def member(self, runs: str) -> Member:
+        """The present process among those that work on the sweep; `runs` says what, alike for all of them."""
+        return Member(self.work, runs)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the sweep for one run; a second run is told so at once by `StoreError`."""
-        lock = FileLock(self.work / "run.lock")
-        with atomic.writing_to(self.path):
-            taken = _taken(lock, HELD_SECONDS)
-        if not taken:
-            raise StoreError(
-                f"{self.path}: another klsweep run is using this sweep: one run at a time: "
-                "wait for it to end, or choose another place with --results DIR"
-            )
-        try:
+        """Hold the sweep alone: `StoreError` while a run is using it, and for a run that comes meanwhile."""
+        with self.member(ALONE) as me, me.admitted():
             yield
-        finally:
-            lock.release()
 
     def is_held(self) -> bool:
-        """Whether a run is using this sweep now."""
-        if not os.access(self.work / "run.lock", os.W_OK):
-            return False
-        lock = FileLock(self.work / "run.lock")
-        taken = _taken(lock, 0)
-        lock.release()
-        return not taken
+        """Whether a command is using this sweep now, as far as its files tell."""
+        return leases.in_use(self.work)
 
     def write_spec(self, text: str) -> None:
         """Keep the spec as it was run."""
         with atomic.writing_to(self.path):
-            atomic.write(self.path / "sweep.yaml", text.encode())
+            atomic.write(self.spec, text.encode())
 
     def commit(self, result: Result) -> bool:
         """Write a result for good; false, and nothing changes, if the job already has one."""
         directory = self._jobs / result.job_id
+        if self._result(result.job_id).exists():
+            return False
         sidecars = codec.encode_sidecars(result)
         content = codec.encode_result(result, sidecars)
         with atomic.writing_to(directory):
-            directory.mkdir(parents=True, exist_ok=True)
-            if (directory / "result.json").exists():
-                return False
-            for name, beside in sidecars.items():
-                atomic.write(directory / name, beside)
-            return atomic.create(directory / "result.json", content)
+            atomic.make_folder(self._jobs)
+            return atomic.create_folder(directory, {**sidecars, "result.json": content})
+
+    def add_measures(self, job_id: str, new: Mapping[str, Measure]) -> None:
+        """Keep metrics of a committed job beside its result; those of the same kind are replaced."""
+        path = self._jobs / job_id / measures.NAME
+        known = self._found.records[job_id].measures
+        content = measures.encode({**known, **new}, weights=records.weights_of(self._found.files[job_id]))
+        with atomic.writing_to(path):
+            atomic.write(path, content)
+
+    def write_spectrum(self, dataset: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep what is known of a data set's covariance under the label of the data set."""
+        path = self._spectra / f"{codec.sha256(dataset.encode())[:12]}.npz"
+        content = codec.encode_arrays({"dataset": np.array(dataset), **arrays})
+        with atomic.writing_to(path):
+            atomic.make_folder(path.parent)
+            atomic.write(path, content)
 
     def withdraw(self, job_id: str) -> None:
         """Set a result aside under a name of its own, so that its job is to be done again."""
         self._set_aside(job_id, "withdrawn")
 
     def set_aside_damaged(self) -> tuple[str, ...]:
-        """Rename every damaged result to `result.json.corrupt*`; one sentence for each."""
+        """Rename the folder of every damaged result to `<job>.corrupt*`; one sentence for each."""
         said = []
         for job_id, reason in sorted(self._found.damaged.items()):
             target = self._set_aside(job_id, "corrupt")
-            said.append(f"{self._result(job_id)} {reason}; kept as {target.name}, its job will run again")
+            said.append(f"{self._result(job_id)} {reason}; kept in {target.name}, its job will run again")
+        for folder in self._jobs.glob("*/"):
+            if _is_job(folder) and not (folder / "result.json").exists():
+                self._set_aside(folder.name, "incomplete")  # it would be in the way of a result
         return tuple(said)
 
-    def sweep_temporaries(self) -> None:
-        """Remove what killed writers left; only for whoever holds the sweep."""
+    def sweep_temporaries(self, *, older_than: float = LEFT_SECONDS) -> None:
+        """Remove what killed writers left so many seconds ago, by the file system's clock; while nobody else trains."""
+        with atomic.writing_to(self.work):
+            now = atomic.time_at(self.work)
         for place in LEFT_BEHIND:
             for left in self.path.glob(f"{place}*{atomic.TEMPORARY}*"):
-                left.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    if left.parent.is_symlink() or now - left.lstat().st_mtime < older_than:
+                        continue
+                    if left.is_dir():
+                        shutil.rmtree(left, ignore_errors=True)
+                    else:
+                        left.unlink()
 
     def _set_aside(self, job_id: str, why: str) -> Path:
-        """Rename to the first free name of `result.json.why`, `result.json.why-2`, ..."""
-        path = self._result(job_id)
+        """Rename the folder of a job to the first free name of `<job>.why`, `<job>.why-2`, ..."""
+        path = self._jobs / job_id
         names = itertools.chain([why], (f"{why}-{number}" for number in itertools.count(2)))
-        targets = (path.with_name(f"result.json.{name}") for name in names)
+        targets = (path.with_name(f"{job_id}.{name}") for name in names)
         target = next(target for target in targets if not target.exists())
         with atomic.writing_to(path):
             atomic.move(path, target)
@@ -147,39 +190,74 @@ class Store:
         return asked - records.find(map(self._result, asked)).records.keys()
 
     def problems(self) -> tuple[str, ...]:
-        """What is damaged, a sentence each."""
-        return tuple(
-            f"{self._result(job_id)} {reason}" for job_id, reason in sorted(self._found.damaged.items())
+        """What is damaged, a sentence each; of the files beside a result, those that were asked for until now."""
+        later, unread = self._found.unmeasured, self._found.unread
+        return (
+            *(f"{self._result(job_id)} {reason}" for job_id, reason in sorted(self._found.damaged.items())),
+            *(f"{self._jobs / job_id / measures.NAME} {later[job_id]}" for job_id in sorted(later)),
+            *(f"{path} {unread[path]}" for path in sorted(unread)),
         )
+
+    def mark(self) -> frozenset[tuple[str, int]]:
+        """Differs from an earlier one once anything a report is made from came, went or changed; reads no content."""
+        found = [*self._jobs.glob("*/result.json"), *self._jobs.glob(f"*/{measures.NAME}")]
+        found += [*self._spectra.glob("*.npz"), self.work / "plan.json"]
+        seen = set()
+        for path in found:
+            with contextlib.suppress(OSError):  # gone since it was listed
+                seen.add((str(path), path.stat().st_mtime_ns))
+        return frozenset(seen)
 
     def refreshed(self) -> "Store":
         """The same directory, to be read anew."""
         return Store(self.path)
 
+    def kept_weights(self, job_id: str) -> bool:
+        """Whether a job was committed with the parameters of its model."""
+        return "weights.safetensors" in self._found.files.get(job_id, {})
+
+    def weights(self, job_id: str) -> dict[str, NDArray[Any]]:
+        """The parameters of a job's model by name; empty where it has none or they are damaged."""
+        return self._sidecar(job_id, "weights.safetensors", codec.decode_tensors) or {}
+
     def curve(self, job_id: str) -> list[dict[str, float | None]]:
         """The learning curve, one row per epoch; empty where the job has none or it is damaged."""
-        content = self._sidecar(job_id, "curve.csv")
-        return codec.decode_curve(content) if content else []
+        return self._sidecar(job_id, "curve.csv", codec.decode_curve) or []
 
     def arrays(self, job_id: str) -> dict[str, NDArray[Any]]:
         """The small arrays of a job; empty where it has none or they are damaged."""
-        content = self._sidecar(job_id, "arrays.npz")
-        return codec.decode_arrays(content) if content else {}
+        return self._sidecar(job_id, "arrays.npz", codec.decode_arrays) or {}
+
+    def spectra(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """The arrays that `write_spectrum` kept, by data set; damaged ones are left out."""
+        found = {}
+        for path in sorted(self._spectra.glob("*.npz")):
+            with contextlib.suppress(OSError, KeyError, DamagedError):
+                arrays = codec.decode_arrays(path.read_bytes())
+                found[str(arrays.pop("dataset"))] = arrays
+        return found
 
     def _result(self, job_id: str) -> Path:
         return self._jobs / job_id / "result.json"
 
-    def _sidecar(self, job_id: str, name: str) -> bytes:
+    def _sidecar(self, job_id: str, name: str, decode: Callable[[bytes], T]) -> T | None:
+        """What is in a file beside a result; None where it has no such file, or a damaged one: see `problems`."""
         facts = self._found.files.get(job_id, {}).get(name)
         path = self._jobs / job_id / name
-        if facts is None or not path.is_file():
-            return b""
-        content = path.read_bytes()
-        return content if codec.sha256(content) == facts["sha256"] else b""
+        if facts is None:
+            return None
+        try:
+            content = path.read_bytes()
+            if codec.sha256(content) != facts["sha256"]:
+                raise DamagedError("does not match its checksum")
+            return decode(content)
+        except (OSError, DamagedError) as error:
+            self._found.unread[path] = str(error)
+            return None
 
     @cached_property
     def _found(self) -> Found:
-        return records.find(self._jobs.glob("*/result.json"))
+        return records.find(path for path in self._jobs.glob("*/result.json") if _is_job(path.parent))
 
     # ---- work in progress
 
@@ -201,15 +279,12 @@ class Store:
         return FleetFolder(self.work / fleet_id)
 
     def jobs_under_way(self) -> frozenset[str]:
-        """The jobs that train now."""
-        if not self.is_held():
-            return frozenset()
-        return frozenset().union(*(folder.jobs_under_way() for folder in self._folders()))
+        """The jobs that train now, as far as files tell."""
+        return leases.under_way(self.work)
 
     def clear_fleets_but(self, fleet_ids: Collection[str]) -> None:
-        """Remove what fleets left that nobody will take up again, and the marks of a run that was killed."""
+        """Remove what fleets left that nobody will take up again; only while nobody else trains."""
         for folder in self._folders():
-            folder.forget()
             if folder.path.name not in fleet_ids:
                 folder.clear()
 
@@ -231,9 +306,6 @@ def sweeps(path: Path) -> tuple[Store, ...]:
     return found
 
 
-def _taken(lock: FileLock, timeout: float) -> bool:
-    try:
-        lock.acquire(timeout=timeout, poll_interval=0.02)
-    except Timeout:
-        return False
-    return True
+def _is_job(folder: Path) -> bool:
+    """Whether a folder among the jobs is a job's, and neither set aside nor still being written."""
+    return "." not in folder.name

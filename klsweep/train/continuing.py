@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from klsweep.store import checkpoint
 from klsweep.train.fleet import Fleet, Members
+from klsweep.train.outcome import MEASURED
 from klsweep.version import __version__
 
 
@@ -93,4 +94,5 @@ def _maker(fleet: Fleet) -> dict[str, Any]:
         "jobs": [job.id for job in fleet.jobs],
         "klsweep": __version__,
         "torch": str(torch.__version__),
+        "measured": list(MEASURED),
     }

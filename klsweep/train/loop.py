@@ -23,6 +23,9 @@ from klsweep.train.optimizers import clip_per_member, learning_rate, optimizer, 
 
 CPU = torch.device("cpu")
 
+ASK_SECONDS = 1.0
+"""How often `Setting.stopping` is asked within an epoch."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -33,13 +36,17 @@ class Setting:
     checkpoint_seconds: float = 20.0  # at most one checkpoint in this time
     on_epoch: Callable[[int, int], None] = lambda _epoch, _epochs: None  # (epochs done, epochs in all)
     stopping: Callable[[], bool] = lambda: False
+    grace_seconds: float = (
+        15.0  # an epoch that would go on for longer than this is not finished after `stopping()`
+    )
 
 
 def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     """Train `jobs`, which must differ only in weight, schedule, reduction and seed; one result each, in order.
 
     Continues from the fleet's checkpoint where there is one, with the same final bits. Raises `Interrupted` at
-    the end of an epoch when `setting.stopping()` says so.
+    the end of an epoch when `setting.stopping()` says so; and in the midst of one, which is lost, where its end is
+    further away than `setting.grace_seconds`.
     """
     fleet, members = assemble(jobs, data.train.shape[1:], train_size=len(data.train), device=setting.device)
     state = State(members, optimizer(fleet.lead.train, members.parameters.values()))
@@ -50,7 +57,7 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     saved = time.monotonic()
     while state.epoch < fleet.epochs and None in outcome.diverged_at(state.curve, len(jobs)):
         started = time.monotonic()
-        trained = _epoch(fleet, state, train_x, dynamic=data.dynamic)
+        trained = _epoch(fleet, state, train_x, dynamic=data.dynamic, setting=setting)
         state.curve.append(np.concatenate([trained, _validate(fleet, state, valid_x)]))
         state.epoch += 1
         state.seconds += time.monotonic() - started
@@ -69,13 +76,16 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     return outcome.results(fleet, outcome.Trained(state.curve, tested, members, state.seconds))
 
 
-def _epoch(fleet: Fleet, state: State, train_x: Tensor, *, dynamic: bool) -> NDArray[np.float64]:
+def _epoch(
+    fleet: Fleet, state: State, train_x: Tensor, *, dynamic: bool, setting: Setting
+) -> NDArray[np.float64]:
     """One pass over the training data; running means of loss, distortion and rate [3, member]."""
     members, clip = state.members, fleet.lead.train.clip
     sums = torch.zeros(3, len(fleet.jobs), dtype=torch.float64, device=fleet.device)
     seen = 0
     steps = range(fleet.steps)[fleet.steps_of(state.epoch)]
     batches = epoch_batches(fleet, train_x, state.epoch, dynamic=dynamic)
+    started = asked = time.monotonic()
     for step, (x, noise) in zip(steps, batches, strict=False):  # `train.steps` may cut the last epoch short
         set_learning_rate(state.optimizer, learning_rate(fleet.lead.train, step / fleet.steps))
         weight = fleet.progress_weights[step]
@@ -89,14 +99,19 @@ def _epoch(fleet: Fleet, state: State, train_x: Tensor, *, dynamic: bool) -> NDA
         fleet.remember(members, measured, weight, (step + 1) / fleet.steps)
         sums += torch.stack(measured[:3]).detach() * x.shape[1]
         seen += x.shape[1]
+        if (now := time.monotonic()) - asked >= ASK_SECONDS:
+            asked, done = now, step + 1 - steps.start
+            if setting.stopping() and (now - started) / done * (len(steps) - done) > setting.grace_seconds:
+                raise Interrupted
     means = torch.where(state.sound(), sums / seen, torch.nan)
     return means.cpu().numpy()
 
 
 def _validate(fleet: Fleet, state: State, valid_x: Tensor) -> NDArray[np.float64]:
-    """Loss, distortion and rate [3, member] on the validation split; NaN where there is none."""
+    """Loss, distortion, rate and active units [4, member] on the validation split; NaN where there is none."""
     if not len(valid_x):
-        return np.full((3, len(fleet.jobs)), np.nan)
+        return np.full((4, len(fleet.jobs)), np.nan)
     weight = fleet.progress_weights[fleet.steps_of(state.epoch)][-1]
     seen = evaluate(fleet, state.members, valid_x, purpose="valid noise", weight=weight)
-    return np.stack([seen.loss, seen.distortion_nats, seen.rate_nats])
+    units = np.where(np.isfinite(seen.rate_nats), outcome.active_units(seen), np.nan)
+    return np.stack([seen.loss, seen.distortion_nats, seen.rate_nats, units])

@@ -4,6 +4,7 @@ import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from klsweep.result import Result, Scalar, Status
 from klsweep.spec.row import settings_row
 from klsweep.train.evaluate import Measures
 from klsweep.train.fleet import Fleet, Members
-from klsweep.version import __version__
 
 MEASURED = (
     "train_loss",
@@ -23,8 +23,11 @@ MEASURED = (
     "valid_loss",
     "valid_distortion_nats",
     "valid_rate_nats",
+    "valid_active_units",
 )
 """The rows of one epoch's array in a curve, [measured, member]."""
+
+REMEMBERED = "remembered."  # before the names of what a likelihood remembers, among the weights of a model
 
 ACTIVE_VARIANCE = 0.01  # Var_x(E_q[z]) above which a unit is active (Burda et al. 2016)
 ACTIVE_NATS = 0.01  # mean rate above which a unit counts in active_units_kl
@@ -47,6 +50,12 @@ def diverged_at(curve: Sequence[NDArray[np.float64]], members: int) -> list[int 
     finite = np.isfinite(np.stack(curve)[:, :3])  # [epoch, measured, member]
     bad = [np.argwhere(~finite[:, :, member]) for member in range(members)]
     return [int(found[0, 0]) + 1 if len(found) else None for found in bad]
+
+
+def active_units(measures: Measures) -> NDArray[np.intp]:
+    """Latents whose posterior mean varies over the split by more than `ACTIVE_VARIANCE`. [member]."""
+    found: NDArray[np.intp] = (measures.mean_variance_per_latent > ACTIVE_VARIANCE).sum(axis=1)
+    return found
 
 
 def results(fleet: Fleet, trained: Trained) -> list[Result]:
@@ -103,7 +112,7 @@ def _metrics(tested: Measures, member: int, input_dim: int) -> dict[str, float |
         "recon_sse": float(tested.recon_sse[member]),
         "recon_mse": float(tested.recon_sse[member]) / input_dim,
         "recon_bce": None if tested.recon_bce is None else float(tested.recon_bce[member]),
-        "active_units": int((tested.mean_variance_per_latent[member] > ACTIVE_VARIANCE).sum()),
+        "active_units": int(active_units(tested)[member]),
         "active_units_kl": int((tested.rate_per_latent_nats[member] > ACTIVE_NATS).sum()),
     }
 
@@ -126,12 +135,13 @@ def _fitted(fleet: Fleet, members: Members, member: int) -> dict[str, float | No
 
 
 def _weights(fleet: Fleet, members: Members, member: int) -> dict[str, NDArray[Any]]:
-    """The parameters of one model, by the names they have in its network."""
+    """The parameters of one model, by the names they have in its network, and what its likelihood remembers."""
     kept = dict(fleet.one.named_buffers()) if len(fleet.jobs) == 1 else {}
     buffers = {name.removeprefix("vae."): value.cpu().numpy() for name, value in kept.items()}
+    remembered = {f"{REMEMBERED}{name}": value for name, value in members.likelihood.items()}
     return buffers | {
         name.removeprefix("vae."): value[member].detach().cpu().numpy()
-        for name, value in members.parameters.items()
+        for name, value in (members.parameters | remembered).items()
     }
 
 
@@ -157,7 +167,6 @@ def _curve(fleet: Fleet, curve: Sequence[NDArray[np.float64]], member: int) -> l
 def _provenance(fleet: Fleet) -> dict[str, Scalar]:
     """What trained this, beside the job itself."""
     return {
-        "klsweep": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -165,4 +174,5 @@ def _provenance(fleet: Fleet) -> dict[str, Scalar]:
         "threads": torch.get_num_threads(),
         "members": len(fleet.jobs),
         "steps": fleet.steps,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

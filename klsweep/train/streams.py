@@ -1,4 +1,4 @@
-"""Random numbers keyed by (seed, purpose, epoch) and by nothing else.
+"""Random numbers keyed by (seed, purpose, epoch or metric) and by nothing else.
 
 Jobs of one seed share initial weights, batch order and noise whatever their weight, fleet, position in it or
 device; so they are paired, and an epoch can be replayed without its predecessors.
@@ -12,10 +12,10 @@ import torch
 from klsweep.vae.models import Model, Shape
 from klsweep.vae.networks import Vae
 
-Purpose = Literal["order", "noise", "binarize", "valid noise", "test noise"]
+Purpose = Literal["order", "noise", "binarize", "valid noise", "test noise", "metric", "picture"]
 
 
-def generator(seed: int, purpose: Purpose, epoch: int = 0) -> torch.Generator:
+def generator(seed: int, purpose: Purpose, epoch: int | str = 0) -> torch.Generator:
     """A CPU generator for this key; always on the CPU, so that every device sees the same numbers."""
     return torch.Generator().manual_seed(_key(f"{seed}/{purpose}/{epoch}"))
 

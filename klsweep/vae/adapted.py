@@ -15,6 +15,7 @@ from torch.func import functional_call, vmap
 from klsweep.errors import Problem, SpecError
 from klsweep.vae.models import Shape
 from klsweep.vae.networks import Vae
+from klsweep.vae.targets import raised
 
 TRIED = 3  # data in the batch on which a module is tried: enough for batch norm, and no size of anything else
 Call = Callable[[nn.Module, Tensor], Any]
@@ -92,7 +93,7 @@ def check(module: nn.Module, shapes: tuple[Shape, int, int]) -> bool:
     code = (TRIED, latent_dim)
     values = (TRIED, *input_shape) if params_per_value == 1 else (TRIED, *input_shape, params_per_value)
     x, z = torch.full((TRIED, *input_shape), 0.5), torch.zeros(code)
-    tried = copy.deepcopy(module)
+    tried = _copied(module)
     with torch.random.fork_rng(devices=[]):
         before = torch.get_rng_state()
         coded = _tried("encode", lambda: _encode(tried, x))
@@ -111,10 +112,20 @@ def check(module: nn.Module, shapes: tuple[Shape, int, int]) -> bool:
     return draws
 
 
+def misfit(make: Callable[[], nn.Module], shapes: tuple[Shape, int, int]) -> str:
+    """Why a module cannot be made, or what it gives of another shape than `shapes` ask for; empty where neither."""
+    with torch.random.fork_rng(devices=[]):
+        try:
+            check(make(), shapes)
+        except SpecError as error:
+            return "; ".join(f"{p.what}: {p.allowed}" if p.allowed else p.what for p in error.problems)
+    return ""
+
+
 def unstackable(module: nn.Module, shapes: tuple[Shape, int, int]) -> str:
     """Why `vmap` cannot take the module, in torch's words; empty where it can, running two copies side by side."""
     input_shape, latent_dim, _ = shapes
-    tried = copy.deepcopy(module).train()
+    tried = _copied(module).train()
     stacked = {name: torch.stack([value.detach()] * 2) for name, value in tried.named_parameters()}
     if not stacked:
         return "it has no parameters"
@@ -123,7 +134,7 @@ def unstackable(module: nn.Module, shapes: tuple[Shape, int, int]) -> str:
     try:
         for call, inputs in ((_encode, x), (_decode, z)):
             vmap(lambda each, x, call=call: _with(tried, each, call, x))(stacked, inputs)
-    except (RuntimeError, ValueError, NotImplementedError) as error:  # of torch, by what the module does
+    except Exception as error:  # of torch, or of the module, which ran without `vmap`
         return " ".join(str(error).split())[:200]
     changed = [name for name, value in tried.named_buffers() if not torch.equal(value, before[name])]
     return f"it changes its buffers {', '.join(changed)}" if changed else ""
@@ -154,11 +165,20 @@ def _with(module: nn.Module, parameters: dict[str, Tensor], call: Call, x: Tenso
     return functional_call(_Entry(module, call), named, (x,))
 
 
+def _copied(module: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:  # of the user's code: a lock, a file, a generator
+        raise SpecError(
+            [_cannot(f"it cannot be copied: {raised(error)}", "what copy.deepcopy can copy")]
+        ) from error
+
+
 def _tried(method: str, run: Callable[[], Any]) -> Any:
     try:
         return run()
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError) as error:
-        raise SpecError([_cannot(f"{method} failed on {TRIED} made-up data: {error}")]) from error
+    except Exception as error:  # this is the user's code, which may raise anything
+        raise SpecError([_cannot(f"{method} failed on {TRIED} made-up data: {raised(error)}")]) from error
 
 
 def _shape(value: Any) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from klsweep.errors import Problem, SpecError
 from klsweep.part import ByKind, Part
 from klsweep.vae import targets
 
@@ -30,8 +31,8 @@ class Linear(Part):
 
         return LinearVae(input_shape, latent_dim, params_per_value)
 
-    def misfit(self, input_shape: Shape) -> str:  # noqa: ARG002 - any shape is flattened
-        """Why the model cannot take data of this shape; empty where it can."""
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
+        """Why the model cannot take data of this shape; empty where it can, as here: any shape is flattened."""
         return ""
 
 
@@ -54,8 +55,8 @@ class Mlp(Part):
             input_shape, latent_dim, params_per_value, hidden=self.hidden, activation=self.activation
         )
 
-    def misfit(self, input_shape: Shape) -> str:  # noqa: ARG002 - any shape is flattened
-        """Why the model cannot take data of this shape; empty where it can."""
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
+        """Why the model cannot take data of this shape; empty where it can, as here: any shape is flattened."""
         return ""
 
 
@@ -86,7 +87,7 @@ class Conv(Part):
             activation=self.activation,
         )
 
-    def misfit(self, input_shape: Shape) -> str:
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
         """Why the model cannot take data of this shape; empty where it can."""
         if len(input_shape) != 3:
             return f"conv needs images [channels, height, width]; the data are {list(input_shape)}"
@@ -143,6 +144,11 @@ class Custom(Part):
             )
         return {**given, "folder": str(folder), "fingerprint": now}
 
+    @property
+    def file(self) -> str:
+        """Where the code of the class is."""
+        return targets.file_of(targets.find_class(self.target, Path(self.folder)))
+
     def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
         """The network for one model; its initial values come from torch's current generator."""
         from klsweep.vae.adapted import adapted
@@ -150,20 +156,35 @@ class Custom(Part):
         shapes = (input_shape, latent_dim, params_per_value)
         return adapted(self._made(shapes), shapes)
 
-    def misfit(self, input_shape: Shape) -> str:  # noqa: ARG002 - known once it is built
-        """Why the model cannot take data of this shape; empty where it can."""
-        return ""
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:
+        """Why the class cannot be made, or what it gives of a wrong shape; empty where it can be trained.
+
+        The class is made and run on a few made-up data, which leaves no trace in torch's generator.
+        """
+        from klsweep.vae.adapted import misfit
+
+        shapes = (input_shape, latent_dim, params_per_value)
+        return misfit(lambda: self._made(shapes), shapes)
 
     def unstackable(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:
         """Why several of these cannot be trained as one; empty where they can."""
+        import torch
+
         from klsweep.vae.adapted import unstackable
 
         shapes = (input_shape, latent_dim, params_per_value)
-        return unstackable(self._made(shapes), shapes)
+        with torch.random.fork_rng(devices=[]):
+            return unstackable(self._made(shapes), shapes)
 
     def _made(self, shapes: tuple[Shape, int, int]) -> Any:
         found = targets.find_class(self.target, Path(self.folder))
-        return found(**dict(zip(targets.GIVEN, shapes, strict=True)), **self.args)
+        given = dict(zip(targets.GIVEN, shapes, strict=True)) | self.args
+        try:
+            return found(**given)
+        except Exception as error:  # making it runs the user's code, which may raise anything
+            call = ", ".join(f"{name}={value!r}" for name, value in given.items())
+            what = f"{self.target} cannot be made by {found.__name__}({call}): {targets.raised(error)}"
+            raise SpecError([Problem("model.args", what, fix="change args, or the class")]) from error
 
 
 Model = Annotated[Linear | Mlp | Conv | Custom, ByKind()]

@@ -148,7 +148,7 @@ class Cyclical(Part):
     """`cycles` equal cycles; in each, s climbs from 0 to 1 over the first `ratio` of the cycle, then stays 1."""
 
     kind: Literal["cyclical"] = "cyclical"
-    source: ClassVar[str] = "Fu et al. 2019, eqs. 6 and 7"
+    source: ClassVar[str] = "Fu et al. 2019, 'cyclical annealing schedule' and the official code"
 
     cycles: int = Field(default=4, gt=0, description="cycles in the training")
     ratio: float = Field(default=0.5, gt=0, le=1, description="share of a cycle in which s climbs")

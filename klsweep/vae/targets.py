@@ -91,6 +91,11 @@ def fingerprint(found: type) -> str:
     return hashlib.sha256(b"\0".join(sources)).hexdigest()[:FINGERPRINT_DIGITS]
 
 
+def file_of(found: type) -> str:
+    """The source file of a class; its module's name where it has none."""
+    return str(_source(sys.modules[found.__module__]) or found.__module__)
+
+
 def _module(name: str, folder: Path, target: str) -> ModuleType:
     """The module as it is on disk now, imported with `folder` first in the path, where it stays."""
     if sys.path[:1] != [str(folder)]:
@@ -116,7 +121,7 @@ def _module(name: str, folder: Path, target: str) -> ModuleType:
         ) from error
     except Exception as error:  # importing runs the user's code, which may raise anything
         raise ValueError(
-            f"target {target!r}: importing {name} failed: {_raised(error)}: mend the module"
+            f"target {target!r}: importing {name} failed: {raised(error)}: mend the module"
         ) from error
     for new in sys.modules.keys() - before:
         file, ours = _source(sys.modules[new]), new.partition(".")[0] == "klsweep"
@@ -150,9 +155,9 @@ def _defined_in(module: ModuleType, value: Any) -> bool:
     return inspect.isclass(value) and value.__module__ == module.__name__
 
 
-def _raised(error: Exception) -> str:
-    """An error of the user's module, with the line where it is known."""
-    text = f"{type(error).__name__}: {error}"
+def raised(error: Exception) -> str:
+    """An error of the user's module on one line, with the place where it is known."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

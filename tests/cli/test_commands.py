@@ -208,14 +208,17 @@ def test_a_run_ends_with_a_summary_on_standard_output_and_progress_on_standard_e
     code, out, err = klsweep("run", path, "--workers", 1, "--device", "cpu", "--backend", "inline")
     assert code == 0, err
     assert re.fullmatch(r"tiny: 4 jobs: 4 ok, in \d+ s\nTables and plots: klsweep report results/tiny\n", out)
-    assert re.match(r"training 4 jobs in \d fleets? on cpu: 1 worker, \d+ threads? each\n", err)
+    note, training, *_ = err.splitlines()
+    assert note.startswith("bernoulli on digits: ")
+    assert re.fullmatch(r"training 4 jobs in \d fleets? on cpu: 1 worker, \d+ threads? each", training)
     assert ESCAPE not in out + err
     assert len(Store(tmp_path / "results" / "tiny").records()) == 4
 
     code, out, err = klsweep("run", path, "--json")
     summary = json.loads(out)
     assert (code, summary["trained"], summary["statuses"]["ok"], summary["exit_code"]) == (0, 0, 4, 0)
-    assert err == "nothing to train: 4 jobs are done already\n"
+    assert err.splitlines() == [note, "nothing to train: 4 jobs are done already"]
+    assert summary["notes"] == [note]
     assert klsweep("run", path, "--quiet") == (0, "", "")
 
 

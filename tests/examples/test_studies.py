@@ -12,7 +12,7 @@ from klsweep.cli.app import app
 from klsweep.spec.row import settings_row
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
-STUDIES = ("reductions", "schedules", "likelihoods", "controllers", "colour")
+STUDIES = ("reductions", "schedules", "likelihoods", "controllers", "colour", "disentangle", "forecast")
 
 
 def toy(name: str) -> list[str]:

@@ -155,11 +155,11 @@ def _curve(case: Case, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for epoch in range(case.epochs):
         progress = (epoch + 1) / case.epochs
         s = 1.0 if case.schedule["kind"] == "constant" else min(1.0, 2 * progress)
-        sse, rate, _ = closed_form(row["theta"] * s, case.latent_dim, case.input_dim)
+        sse, rate, active = closed_form(row["theta"] * s, case.latent_dim, case.input_dim)
         late = math.exp(-4 * progress)
         distortion = case.input_dim / 2 * math.log(2 * math.pi * SIGMA2) + sse * (1 + late) / (2 * SIGMA2)
         seen = {"distortion_nats": distortion, "rate_nats": rate * (1 - late), "loss": distortion + rate}
         train = {f"train_{name}": value for name, value in seen.items()}
         valid = {f"valid_{name}": value * 1.03 for name, value in seen.items()}
         known = {"epoch": epoch + 1, "step": 10 * (epoch + 1), "weight": s * row["weight"], "s": s}
-        yield {**dict.fromkeys(CURVE_COLUMNS), **known, **train, **valid}
+        yield {**dict.fromkeys(CURVE_COLUMNS), **known, **train, **valid, "valid_active_units": active}

@@ -1,33 +1,18 @@
 import numpy as np
 import pytest
-from made_up import CONSTANT, LINEAR, SIGMA2, Case, closed_form, commit, grid
+from drawings import drawn, of_cases, texts
+from made_up import CONSTANT, LINEAR, SIGMA2, Case, closed_form, grid
 
-from klsweep.reporting import plots, rows, stats
-from klsweep.reporting.plots import canvas, grids
+from klsweep.reporting import plots
+from klsweep.reporting.plots import grids, layout
 from klsweep.result import Status
 
 BETAS = (0.01, 0.1, 1.0)
 
 
-def summary_of(tmp_path, cases):
-    return stats.summary(rows.runs(commit(tmp_path, "s", cases)))
-
-
-def drawn(summary, name):
-    with canvas.style():
-        return plots.FIGURES[name](summary)
-
-
-def texts(figure):
-    return [
-        text.get_text().replace("\n", " ")
-        for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
-    ]
-
-
 def test_a_line_goes_through_the_means_and_its_band_through_the_intervals(tmp_path):
-    summary = summary_of(tmp_path, grid(beta_norm=BETAS, seed=range(3)))
-    axes = drawn(summary, "rate").axes[0]
+    material = of_cases(tmp_path, grid(beta_norm=BETAS, seed=range(3)))
+    summary, axes = material.summary, drawn(material, "rate").axes[0]
     np.testing.assert_allclose(
         axes.lines[0].get_xydata(), summary[["beta_norm", "rate_nats"]].to_numpy(float)
     )
@@ -37,22 +22,27 @@ def test_a_line_goes_through_the_means_and_its_band_through_the_intervals(tmp_pa
 
 
 def test_the_second_axis_is_beta(tmp_path):
-    figure = drawn(summary_of(tmp_path, grid(beta_norm=BETAS)), "reconstruction")
-    (above,) = figure.axes[0].child_axes
-    figure.draw_without_rendering()
+    axes = drawn(of_cases(tmp_path, grid(beta_norm=BETAS)), "reconstruction").axes[0]
+    ticks = {text.get_text(): text.xy[0] for text in axes.texts if text.get_gid() == layout.SECOND}
     # beta = beta_norm * N / M with N = 64 and M = 4
-    assert above.get_xlim() == pytest.approx(np.multiply(figure.axes[0].get_xlim(), 16))
+    assert ticks == {"1": pytest.approx(1 / 16), "10": pytest.approx(10 / 16)}
+    assert any(text.get_gid() == layout.SECOND_NAME and "beta" in text.get_text() for text in axes.texts)
+
+
+def test_there_is_no_second_axis_where_one_beta_norm_is_several_betas(tmp_path):
+    axes = drawn(of_cases(tmp_path, grid(beta_norm=BETAS, latent_dim=[2, 4])), "rate").axes[0]
+    assert not [text for text in axes.texts if text.get_gid() == layout.SECOND]
 
 
 def test_a_weight_of_zero_has_a_place_of_its_own_and_a_break(tmp_path):
-    axes = drawn(summary_of(tmp_path, grid(beta_norm=(0.0, *BETAS))), "rate").axes[0]
+    axes = drawn(of_cases(tmp_path, grid(beta_norm=(0.0, *BETAS))), "rate").axes[0]
     labels = {text.get_text(): x for text, x in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)}
     assert 0 < labels["0"] < min(BETAS)
     assert min(axes.lines[0].get_xdata()) == min(BETAS)  # no line across the break
 
 
 def test_active_units_run_from_0_to_all(tmp_path):
-    axes = drawn(summary_of(tmp_path, grid(beta_norm=BETAS, latent_dim=[8])), "active_units").axes[0]
+    axes = drawn(of_cases(tmp_path, grid(beta_norm=BETAS, latent_dim=[8])), "active_units").axes[0]
     low, high = axes.get_ylim()
     assert -1 < low <= 0
     assert 8 <= high < 9
@@ -61,7 +51,7 @@ def test_active_units_run_from_0_to_all(tmp_path):
 def test_no_panel_has_more_than_six_lines_and_every_line_has_a_panel(tmp_path):
     reductions = ("sum", "mean", "mean_recon", "mean_kl")
     cases = grid(beta_norm=[0.1], latent_dim=[2, 4, 8], reduction=reductions, schedule=[CONSTANT, LINEAR])
-    found = grids.grid(summary_of(tmp_path, cases))
+    found = grids.grid(of_cases(tmp_path, cases).summary)
     assert max(len(panel.lines) for panel in found.panels) <= 6
     assert sum(len(panel.lines) for panel in found.panels) == 24
     assert len({(panel.row, panel.column) for panel in found.panels}) == len(found.panels)
@@ -69,15 +59,15 @@ def test_no_panel_has_more_than_six_lines_and_every_line_has_a_panel(tmp_path):
 
 def test_distortions_of_different_data_or_likelihoods_share_no_panel(tmp_path):
     cases = grid(beta_norm=BETAS, dataset=["a", "b"], likelihood=["bernoulli", "mse"])
-    summary = summary_of(tmp_path, cases)
-    for panel in grids.grid(summary).panels:
+    material = of_cases(tmp_path, cases)
+    for panel in grids.grid(material.summary).panels:
         assert len(panel.points[["dataset", "likelihood"]].drop_duplicates()) == 1
-    assert any("without a density's constant" in text for text in texts(drawn(summary, "reconstruction")))
+    assert any("without a density's constant" in text for text in texts(drawn(material, "reconstruction")))
 
 
 def test_what_is_left_out_is_said_in_the_figure(tmp_path):
     cases = [*grid(beta_norm=BETAS), Case(seed=1, status=Status.DIVERGED)]
-    foot = " ".join(texts(drawn(summary_of(tmp_path, cases), "rate")))
+    foot = " ".join(texts(drawn(of_cases(tmp_path, cases), "rate")))
     assert "1 diverged" in foot
     assert "n = 1 seed" in foot
     assert "dataset digits" in foot
@@ -85,24 +75,19 @@ def test_what_is_left_out_is_said_in_the_figure(tmp_path):
 
 @pytest.mark.parametrize("name", plots.FIGURES)
 def test_every_axis_names_its_unit(tmp_path, name):
-    figure = drawn(summary_of(tmp_path, grid(beta_norm=BETAS, latent_dim=[2, 4])), name)
-    labels = [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()]
-    assert all("(" in label or "latent size" in label for label in labels), labels
+    cases = grid(beta_norm=BETAS, latent_dim=[2, 4], reduction=["sum", "mean"], schedule=[CONSTANT, LINEAR])
+    figure = drawn(of_cases(tmp_path, cases, spectra=True), name)
+    labels = {axes.get_xlabel() for axes in figure.axes} | {axes.get_ylabel() for axes in figure.axes}
+    without_unit = {"", "latent size M", "epoch", "rank of the latent", "active units / M"}
+    assert labels - without_unit
+    for label in labels - without_unit:
+        assert "(" in label, label
 
 
 def test_the_heatmap_shows_the_active_units_of_the_closed_form(tmp_path):
-    summary = summary_of(tmp_path, grid(beta_norm=BETAS, latent_dim=[2]))
+    material = of_cases(tmp_path, grid(beta_norm=BETAS, latent_dim=[2]))
     wanted = [closed_form(beta * 32 * SIGMA2, 2, 64)[2] for beta in BETAS]
-    assert summary["active_units"].tolist() == wanted
-    assert [text.get_text() for text in drawn(summary, "active_units_heatmap").axes[0].texts] == [
+    assert material.summary["active_units"].tolist() == wanted
+    assert [text.get_text() for text in drawn(material, "active_units_heatmap").axes[0].texts] == [
         f"{count}" for count in wanted
     ]
-
-
-def test_curves_are_read_only_where_they_are_drawn(tmp_path):
-    cases = grid(beta_norm=[0.01 * k for k in range(1, 31)], latent_dim=[2, 4, 8, 16, 32], epochs=[1])
-    store = commit(tmp_path, "s", cases)
-    read = []
-    with canvas.style():
-        plots.learning_curves(rows.runs(store), lambda job: read.append(job) or store.curve(job))
-    assert 0 < len(read) <= 48

@@ -67,3 +67,9 @@ def test_settings_with_the_same_label_are_told_apart_by_their_fields(tmp_path):
     store = commit(tmp_path, "s", cases)
     records = [replace(record, row={**record.row, "schedule": "linear(x=0.1)"}) for record in store.records()]
     assert "schedule.x" in rows.table(records).columns
+
+
+def test_a_lone_surrogate_in_a_cell_of_others_is_no_reason_to_have_no_table(tmp_path):
+    store = commit(tmp_path, "s", [Case()])
+    records = [replace(record, row={**record.row, "dataset": "a\ud800b"}) for record in store.records()]
+    assert rows.table(records)["dataset"].tolist() == ["a?b"]

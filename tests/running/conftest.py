@@ -1,4 +1,7 @@
-"""Sweeps of a few jobs, run with work that only pretends to train."""
+"""Sweeps of a few jobs, run with work that only pretends to train.
+
+The closed form of the linear VAE lies with the tests of the mathematics, so its folder is searched too.
+"""
 
 import sys
 from pathlib import Path
@@ -9,12 +12,13 @@ from klsweep import spec
 from klsweep.running.runner import Options, run
 
 sys.path.insert(0, str(Path(__file__).parent))  # children import `fake_works` from here
+sys.path.append(str(Path(__file__).parents[1] / "vae"))
 
 SPEC = """\
 version: 1
 name: fake
 fixed:
-  dataset: digits
+  dataset: {{kind: digits, binarize: threshold}}
   model: {{kind: mlp, hidden: [8]}}
   latent_dim: 2
   train: {{epochs: 3, batch_size: 128}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from klsweep.errors import Interrupted
 from klsweep.result import Result, Status
-from klsweep.running.task import Committed, Trained
+from klsweep.running.task import Alive, Committed, Trained
 from klsweep.store import Store
 
 GUILTY = 13
@@ -158,3 +158,78 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def slowly(task, say, stopping):
+    """As `obedient`, in a quarter of a second, and stops when it is asked to."""
+    for epoch in (1, 2, 3):
+        time.sleep(0.08)
+        say(Trained(epoch, 3))
+        if stopping():
+            raise Interrupted
+    obedient(task, say, stopping)
+
+
+def until_let_go(task, say, stopping):
+    """Trains until there is a file that lets it go on."""
+    note_pid(task)
+    while not (task.store.parent / "go").exists():
+        say(Alive())
+        time.sleep(0.02)
+        if stopping():
+            raise Interrupted
+    obedient(task, say, stopping)
+
+
+def hangs(task, say, stopping):
+    """Hangs where the guilty job is, and says so now and then that it lives."""
+    while any(job.seed == GUILTY for job in task.fleet.jobs):
+        say(Alive())
+        time.sleep(0.02)
+    obedient(task, say, stopping)
+
+
+def falls_silent(task, say, stopping):
+    if any(job.seed == GUILTY for job in task.fleet.jobs):
+        print("the last words")
+        sys.stdout.flush()
+        time.sleep(600)
+    obedient(task, say, stopping)
+
+
+def stopped_once(task, say, stopping):
+    """Somebody stops this child in its tracks, as with Ctrl-Z."""
+    marker = task.store.parent / "stopped"
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    obedient(task, say, stopping)
+
+
+def stopped(task, say, stopping):
+    if any(job.seed == GUILTY for job in task.fleet.jobs):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    obedient(task, say, stopping)
+
+
+def slow_and_steady(task, say, stopping):
+    """Longer than any stall that is allowed, but never silent for so long."""
+    for _ in range(40):
+        say(Alive())
+        time.sleep(0.05)
+    obedient(task, say, stopping)
+
+
+def prints_for_ever(task, say, stopping):
+    while any(job.seed == GUILTY for job in task.fleet.jobs):
+        os.write(1, b"x" * 65_536)
+    obedient(task, say, stopping)
+
+
+def fits_only_two(task, say, stopping):
+    """A device that has memory for two models, and torch's word when there is none left."""
+    import torch
+
+    if len(task.fleet.jobs) > 2:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+    obedient(task, say, stopping)

@@ -159,3 +159,12 @@ def test_the_server_of_children_may_die_between_fleets(go, sweep):
     go(sweep(SEEDS), fake_works.obedient)
     os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
     assert go(sweep(SEEDS, betas=[0.7]), fake_works.obedient).exit_code == 0
+
+
+def test_a_fleet_that_runs_out_of_a_gpus_memory_is_halved_until_it_fits_and_nothing_fails(go, sweep):
+    summary = go(sweep(range(8)), fake_works.fits_only_two)
+    assert summary.statuses == {Status.OK: 8}
+    assert summary.exit_code == 0
+    starts = [event.members for event in go.heard if isinstance(event, FleetStarted)]
+    assert starts == [8, 4, 2, 2, 4, 2, 2]
+    assert "OutOfMemoryError: CUDA out of memory" in go.said()

@@ -146,7 +146,7 @@ def test_what_is_fixed_is_a_job_beside_the_included_where_it_is_whole():
 def test_a_job_asked_for_twice_is_trained_once_and_that_is_said():
     sweep = read_text(BASE + "grid: {seed: [0, 1]}\ninclude: [{seed: 1}]")
     assert [job.seed for job in sweep.jobs] == [0, 1]
-    assert sweep.notes == ("1 job is asked for more than once and trained once",)
+    assert sweep.notes[0] == "1 job is asked for more than once and trained once"
 
 
 def test_axes_are_what_varies_in_the_order_of_the_spec():
@@ -184,7 +184,9 @@ def test_a_fallback_shows_in_the_name_of_the_sweep(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     text = "name: m\nfixed: {dataset: {kind: mnist, fallback: digits}, beta: 1}"
     sweep = read_text(text, data_dir=tmp_path)
-    assert (sweep.name, sweep.jobs[0].dataset.kind, len(sweep.notes)) == ("m-digits", "digits", 1)
+    assert (sweep.name, sweep.jobs[0].dataset.kind) == ("m-digits", "digits")
+    assert "IS MISSING" in sweep.notes[0]
+    assert sweep.notes[1].startswith("bernoulli on digits: ")
     assert sweep.jobs[0].id == jobs("fixed: {dataset: digits, beta: 1}")[0].id
 
 

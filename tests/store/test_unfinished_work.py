@@ -1,56 +1,10 @@
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
 from klsweep.errors import StoreError
-from klsweep.store import Store, checkpoint, sweeps
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from klsweep.store import Store
-with Store(Path(sys.argv[1])).held():
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.fixture
-def elsewhere(store):
-    """Another process that holds the sweep."""
-    with subprocess.Popen([sys.executable, "-c", HOLD, store.path], stdout=subprocess.PIPE) as process:
-        process.stdout.readline()
-        yield process
-        process.kill()
-
-
-def test_a_second_run_is_refused_while_the_first_goes_on_and_not_after_it_was_killed(store, elsewhere):
-    assert store.is_held()
-    with pytest.raises(StoreError, match="another klsweep run is using this sweep"), store.held():
-        pass
-    elsewhere.kill()
-    elsewhere.wait()
-    assert not store.is_held()
-    with store.held():
-        assert store.is_held()
-
-
-def test_asking_whether_it_is_held_refuses_nobody(store):
-    """A shell loop around `klsweep status` must not keep a run from starting."""
-    question = "import sys; from pathlib import Path; from klsweep.store import Store\n" + (
-        "store = Store(Path(sys.argv[1])); print(flush=True)\nwhile True: store.is_held()"
-    )
-    with subprocess.Popen([sys.executable, "-c", question, store.path], stdout=subprocess.PIPE) as asking:
-        asking.stdout.readline()
-        try:
-            for _ in range(20):
-                with store.held():
-                    pass
-        finally:
-            asking.kill()
+from klsweep.store import Store, checkpoint, folder, sweeps
 
 
 def test_reading_a_sweep_writes_nothing(store, make):
@@ -78,31 +32,42 @@ def test_a_place_without_sweeps_says_how_to_make_one(tmp_path):
         sweeps(tmp_path / "nowhere")
 
 
-def test_jobs_are_under_way_while_their_fleet_trains_in_a_run_that_lives(store):
-    with store.fleet("f").under_way(["a", "b"]):
-        assert store.jobs_under_way() == set()  # nobody holds the sweep: the mark is of a killed run
-        with store.held():
-            assert store.jobs_under_way() == {"a", "b"}
-    with store.held():
-        assert store.jobs_under_way() == set()
-
-
 def test_folders_that_no_fleet_will_take_up_are_removed(store):
-    with store.fleet("gone").under_way(["a"]), store.fleet("kept").under_way(["b"]):
-        store.fleet("kept").log.write_text("still here")
-        store.clear_fleets_but({"kept"})
+    for name in ("gone", "kept"):
+        with store.fleet(name).logging() as log:
+            log(b"still here")
+    store.clear_fleets_but({"kept"})
     assert sorted(path.name for path in store.work.glob("*/")) == ["kept"]
     assert store.fleet("kept").log_tail() == "still here"
-    assert not store.fleet("kept").jobs_under_way()
+
+
+def test_a_log_never_grows_beyond_its_bytes_and_keeps_the_newest(store, monkeypatch):
+    monkeypatch.setattr(folder, "LOG_BYTES", 100_000)
+    lines = [b"%06d\n" % number for number in range(100_000)]
+    with store.fleet("f").logging() as log:
+        for start in range(0, len(lines), 1000):
+            log(b"".join(lines[start : start + 1000]))
+            assert store.fleet("f").log.stat().st_size <= 100_000
+    kept = store.fleet("f").log.read_bytes().splitlines(keepends=True)
+    assert kept[0] == folder.CUT
+    assert kept[-5000:] == lines[-5000:]
+    assert kept.count(folder.CUT) == 1
+
+
+def test_a_log_goes_on_where_it_was(store):
+    for words in (b"first ", b"second"):
+        with store.fleet("f").logging() as log:
+            log(words)
+    assert store.fleet("f").log_tail() == "first second"
 
 
 def test_the_tail_of_a_log_is_its_end_whatever_bytes_it_holds(store):
-    folder = store.fleet("f")
-    assert folder.log_tail() == ""
-    folder.path.mkdir()
-    folder.log.write_bytes(b"\xff\xfe" * 1_000_000 + b"the end\n")
-    assert folder.log_tail().endswith("the end")
-    assert len(folder.log_tail()) < 5000
+    fleet = store.fleet("f")
+    assert fleet.log_tail() == ""
+    fleet.path.mkdir()
+    fleet.log.write_bytes(b"\xff\xfe" * 1_000_000 + b"the end\n")
+    assert fleet.log_tail().endswith("the end")
+    assert len(fleet.log_tail()) < 5000
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff"])

@@ -54,6 +54,17 @@ def test_training_lowers_the_loss_on_data_it_has_not_seen() -> None:
     assert losses[-1] < losses[0]
 
 
+def test_active_units_of_the_validation_split_are_counted_every_epoch() -> None:
+    """At beta 1000 every latent is dead; at beta 0.01 a latent that is trained at all varies by more than 0.01."""
+    dead, alive = (
+        trained(job(beta, length={"epochs": 5, "lr": 1e-2}), data=digits())[0] for beta in (1e3, 0.01)
+    )
+    counts = [[row["valid_active_units"] for row in each.curve] for each in (dead, alive)]
+    assert counts[0][-1] == dead.row["active_units"] == 0
+    assert counts[1][-1] == alive.row["active_units"] > 0
+    assert all(0 <= count <= alive.row["latent_dim"] for each in counts for count in each)  # type: ignore[operator]
+
+
 def test_provenance_names_what_trained_the_model() -> None:
     provenance = trained(job(), job(2.0))[0].provenance
     assert provenance["members"] == 2

@@ -43,7 +43,7 @@ def one_datum(*, distortion: float = 0.0, rate: float = 0.0, error: float | None
 
 # Target rate ---------------------------------------------------------------------------------------------------------
 
-FREE = torch.tensor(100.0)
+FREE = torch.tensor(1e4)
 
 
 def beta_of(objective: TargetRate, memory: Memory, weight: torch.Tensor = FREE) -> float:
@@ -51,16 +51,19 @@ def beta_of(objective: TargetRate, memory: Memory, weight: torch.Tensor = FREE) 
     return objective.loss(one_datum(rate=1.0), weight, memory).item()
 
 
-def test_a_rate_above_the_target_raises_beta_and_one_below_lowers_it() -> None:
+@pytest.mark.parametrize("start", [0.5, 50.0])
+def test_a_rate_above_the_target_raises_beta_and_one_below_lowers_it(start: float) -> None:
     objective = TargetRate(nats=10.0)
-    settled = {"beta": torch.tensor(0.5), "summed": torch.tensor(0.5)}
+    summed = start if start <= 1 else 1 + math.log(start)
+    settled = {"beta": torch.tensor(start), "summed": torch.tensor(summed)}
     above, below = (
-        beta_of(objective, run(objective, settled, seen(rate=rate), steps=20)) for rate in (12.0, 8.0)
+        beta_of(objective, run(objective, settled, seen(rate=rate), steps=20, weight=FREE))
+        for rate in (12.0, 8.0)
     )
-    assert below < 0.5 < above
+    assert below < start < above
 
 
-def test_beta_is_the_published_sum_of_a_sigmoid_and_an_integral() -> None:
+def test_up_to_1_beta_is_the_published_sum_of_a_sigmoid_and_an_integral() -> None:
     """beta = K_p / (1 + e^error) - K_i * sum of errors + lowest, error = nats - rate (Shao et al. 2020)."""
     objective = TargetRate(nats=10.0, proportional=0.3, integral=0.01, lowest=0.2)
     memory, rates = begun(objective), [30.0, 14.0, 9.0, 11.0]
@@ -71,19 +74,33 @@ def test_beta_is_the_published_sum_of_a_sigmoid_and_an_integral() -> None:
     assert beta_of(objective, memory) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("lag", [1, 30, 100])
+@pytest.mark.parametrize("lowest", [0.2, 3.0])
+def test_above_1_the_published_sum_is_that_of_1_and_the_logarithm_of_beta(lowest: float) -> None:
+    objective = TargetRate(nats=10.0, proportional=0.3, integral=0.01, lowest=lowest)
+    memory, rates = begun(objective), [200.0, 94.0, 9.0, 11.0]
+    for rate in rates:
+        memory = objective.next(memory, seen(rate=rate), FREE)
+    errors = [10 - rate for rate in rates]
+    first = lowest if lowest <= 1 else 1 + math.log(lowest)
+    published = 0.3 / (1 + math.exp(errors[-1])) - 0.01 * sum(errors) + first
+    assert beta_of(objective, memory) == pytest.approx(math.exp(published - 1), rel=1e-5)
+
+
+@pytest.mark.parametrize(("lag", "unit"), [(1, 1.0), (30, 1.0), (100, 1.0), (100, 2.0), (30, 100.0)])
 @pytest.mark.parametrize("target", [3.0, 10.0])
-def test_on_a_plant_with_a_lag_the_rate_comes_to_the_target_and_stays(lag: int, target: float) -> None:
-    """A rate that tends to -8 ln(beta / 2), as five latents' would: the weight of the target is 2 e^(-target / 8)."""
+def test_on_a_plant_with_a_lag_the_rate_comes_to_the_target_and_stays(
+    lag: int, unit: float, target: float
+) -> None:
+    """A rate that tends to -8 ln(beta / 2u), as 16 latents' would: the weight of the target is 2u e^(-target / 8)."""
     objective = TargetRate(nats=target)
     memory, rate, rates = begun(objective), 0.0, []
     for _ in range(2000):
         memory = objective.next(memory, seen(rate=rate), FREE)
         beta = max(beta_of(objective, memory), 1e-3)
-        rate += (max(-8 * math.log(beta / 2), 0.0) - rate) / lag
+        rate += (max(-8 * math.log(beta / (2 * unit)), 0.0) - rate) / lag
         rates.append(rate)
     assert max(abs(rate - target) for rate in rates[-500:]) < 0.01 * target
-    assert beta_of(objective, memory) == pytest.approx(2 * math.exp(-target / 8), rel=0.02)
+    assert beta_of(objective, memory) == pytest.approx(2 * unit * math.exp(-target / 8), rel=0.02)
 
 
 def test_after_ever_so_long_below_the_target_beta_rises_with_the_first_nat_too_many() -> None:
@@ -94,20 +111,33 @@ def test_after_ever_so_long_below_the_target_beta_rises_with_the_first_nat_too_m
     assert beta_of(objective, memory) == pytest.approx(5 * 3e-3, rel=1e-5)  # K_i for each step
 
 
-def test_after_ever_so_long_at_the_largest_beta_it_falls_with_the_first_nat_too_few() -> None:
-    objective, largest = TargetRate(nats=10.0, proportional=0.0), torch.tensor(0.5)
-    memory = run(objective, begun(objective), seen(rate=11.0), steps=2000, weight=largest)
-    assert beta_of(objective, memory, largest) == pytest.approx(0.5, rel=1e-6)
-    memory = run(objective, memory, seen(rate=9.0), steps=5, weight=largest)
-    # The last step before the bound may have gone beyond it by one K_i.
-    assert beta_of(objective, memory, largest) == pytest.approx(0.5 - 5 * 3e-3, abs=3.1e-3)
+@pytest.mark.parametrize("rate", [30.0, 1e30])
+def test_after_ever_so_long_at_the_largest_beta_it_falls_with_the_first_nat_too_few(rate: float) -> None:
+    """However far too large the rate was: 5 steps of K_i below 0.5, and the factor of as many below 50."""
+    objective = TargetRate(nats=10.0, proportional=0.0)
+    for largest, fallen in ((0.5, 0.5 - 5 * 3e-3), (50.0, 50 * math.exp(-5 * 3e-3))):
+        weight = torch.tensor(largest)
+        memory = run(objective, begun(objective), seen(rate=rate), steps=1000, weight=weight)
+        assert beta_of(objective, memory, weight) == pytest.approx(largest, rel=1e-5)
+        memory = run(objective, memory, seen(rate=9.0), steps=5, weight=weight)
+        assert beta_of(objective, memory, weight) == pytest.approx(fallen, rel=1e-5)
 
 
-def test_beta_stays_between_its_bounds() -> None:
-    objective, largest = TargetRate(nats=10.0, lowest=0.1), torch.tensor(0.5)
-    for rate, bound in ((1000.0, 0.5), (0.0, 0.1)):
-        memory = run(objective, begun(objective), seen(rate=rate), steps=3000, weight=largest)
-        assert beta_of(objective, memory, largest) == pytest.approx(bound, rel=1e-6)
+@pytest.mark.parametrize("largest", [0.5, 50.0])
+def test_beta_stays_between_its_bounds(largest: float) -> None:
+    objective, weight = TargetRate(nats=10.0, lowest=0.1), torch.tensor(largest)
+    for rate, bound in ((1e30, largest), (0.0, 0.1)):
+        memory = run(objective, begun(objective), seen(rate=rate), steps=500, weight=weight)
+        # Far below the target K_p still adds K_p / (1 + e^10) = 4.5e-6.
+        assert beta_of(objective, memory, weight) == pytest.approx(bound, rel=1e-4)
+
+
+def test_beta_follows_a_largest_beta_that_a_schedule_raises_from_0() -> None:
+    objective, memory = TargetRate(nats=10.0), begun(TargetRate(nats=10.0))
+    for largest in (0.0, 0.3, 20.0):
+        weight = torch.tensor(largest)
+        memory = run(objective, memory, seen(rate=60.0), steps=200, weight=weight)
+        assert beta_of(objective, memory, weight) == pytest.approx(largest, rel=1e-5)
 
 
 # GECO ----------------------------------------------------------------------------------------------------------------

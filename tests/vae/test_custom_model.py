@@ -92,6 +92,26 @@ class Fails(Plain):
         return self.decoder(x)
 
 
+class Confused(Plain):
+    def encode(self, x):
+        return {}["mean"]
+
+
+class Picky(Plain):
+    def __init__(self, input_shape, latent_dim, params_per_value, width=8):
+        if latent_dim > 2:
+            raise KeyError("no such size")
+        super().__init__(input_shape, latent_dim, params_per_value, width)
+
+
+class Counted(Plain):
+    made = 0
+
+    def __init__(self, *args, **settings):
+        super().__init__(*args, **settings)
+        type(self).made += 1
+
+
 class NoDecode(nn.Module):
     def encode(self, x):
         return x, x
@@ -280,15 +300,54 @@ def test_a_mistake_is_said_at_its_place_with_the_fix(model: str, key: str, said:
     assert re.search(said, found), found
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("Listed", "encode gives a list of 2.*a tuple"),
-        ("Wide", r"the logvar that encode gives for 3 data is \[3, 1\].*\[3, 3\]"),
-        ("Flat", r"decode gives \[3, 64\] for 3 codes.*\[3, 1, 8, 8\]"),
-        ("Fails", "encode failed on 3 made-up data"),
-    ],
-)
+UNFIT = [
+    ("Listed", "encode gives a list of 2.*a tuple"),
+    ("Wide", r"the logvar that encode gives for 3 data is \[3, 1\].*\[3, 3\]"),
+    ("Flat", r"decode gives \[3, 64\] for 3 codes.*\[3, 1, 8, 8\]"),
+    ("Fails", r"encode failed on 3 made-up data: RuntimeError: .*\(linear.py, line \d+\)"),
+    ("Confused", r"encode failed on 3 made-up data: KeyError: 'mean' \(outside_vae.py, line \d+\)"),
+]
+
+
+@pytest.mark.parametrize(("name", "said"), UNFIT)
+def test_what_does_not_fit_is_said_at_the_models_place_before_training(name: str, said: str) -> None:
+    found = mistakes(f"{{kind: custom, target: 'outside_vae:{name}'}}")
+    assert re.fullmatch(
+        f"spec:5:10: model: {said}.*: the data are digits.*: change the model, or take other data", found
+    )
+
+
+def test_a_class_that_cannot_be_made_is_said_with_the_call() -> None:
+    found = mistakes("{kind: custom, target: 'outside_vae:Plain', args: {width: wide}}")
+    call = re.escape("Plain(input_shape=(1, 8, 8), latent_dim=3, params_per_value=1, width='wide')")
+    assert re.match(f"spec:5:10: model: outside_vae:Plain cannot be made by {call}: TypeError: ", found), (
+        found
+    )
+
+
+def test_what_fits_at_one_size_is_refused_at_another_alone() -> None:
+    text = SPEC.format(model="{kind: custom, target: 'outside_vae:Picky'}").replace("  latent_dim: 3\n", "")
+    assert len(spec.read_text(text + "  latent_dim: [1, 2]\n").jobs) == 4
+    with pytest.raises(SpecError, match=r"latent_dim=3.*KeyError: 'no such size'") as raised:
+        spec.read_text(text + "  latent_dim: [2, 3]\n")
+    assert len(raised.value.problems) == 1
+
+
+def test_a_likelihood_of_two_numbers_a_value_is_checked_with_them() -> None:
+    text = SPEC.format(model="{kind: custom, target: 'outside_vae:Flat'}").replace("bernoulli", "beta")
+    with pytest.raises(SpecError, match=r"\[3, 128\].*params_per_value\] = \[3, 1, 8, 8, 2\]"):
+        spec.read_text(text)
+
+
+def test_checking_makes_a_model_twice_however_many_jobs_and_draws_nothing() -> None:
+    before = torch.get_rng_state()
+    text = SPEC.format(model="{kind: custom, target: 'outside_vae:Counted'}") + "  seed: {range: [0, 20]}\n"
+    assert len(spec.read_text(text).jobs) == 40
+    assert sys.modules["outside_vae"].Counted.made == 2, "once for its shapes and once for stacking"
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("name", "said"), UNFIT)
 def test_a_network_of_other_shapes_is_refused_when_it_is_made(name: str, said: str) -> None:
     with pytest.raises(SpecError, match=f"model.target: {said}"):
         built(name)

@@ -36,7 +36,7 @@ def data(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_a_network_gives_mean_logvar_and_parameters_of_the_promised_shapes(
     model: Model, shape: Shape, params: int
 ) -> None:
-    assert model.misfit(shape) == ""
+    assert model.misfit(shape, 3, params) == ""
     vae = built(model, shape, params=params)
     mean, logvar = vae.encode(data(4, *shape))
     assert mean.shape == logvar.shape == (4, 3)
@@ -83,7 +83,7 @@ def test_a_second_parameter_of_a_convolution_belongs_to_its_own_pixel_and_channe
     ],
 )
 def test_a_convolution_says_why_it_cannot_take_data(model: Conv, shape: Shape, words: list[str]) -> None:
-    assert [word for word in words if word not in model.misfit(shape)] == []
+    assert [word for word in words if word not in model.misfit(shape, 3, 1)] == []
 
 
 def test_a_dense_layer_is_torchs_linear_layer() -> None:

@@ -1,39 +1,70 @@
-"""Every figure of a report, each a function from a table to a figure. To add one, write it and name it here."""
+"""Every figure of a report, each a function of what the store holds. To add one, write it and name it here."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from klsweep.reporting.plots import canvas
-from klsweep.reporting.plots.curves import Curve, learning_curves
+from klsweep.reporting.plots import canvas, looks, shares
+from klsweep.reporting.plots.costs import cost
+from klsweep.reporting.plots.curves import learning_curves
+from klsweep.reporting.plots.galleries import manifold, reconstructions, samples, traversals
 from klsweep.reporting.plots.heatmaps import active_units_heatmap
+from klsweep.reporting.plots.looks import Look
+from klsweep.reporting.plots.material import Material, material
 from klsweep.reporting.plots.planes import rate_distortion
+from klsweep.reporting.plots.reduced import reductions
+from klsweep.reporting.plots.scheduled import schedules
+from klsweep.reporting.plots.spectra import latent_spectrum
 from klsweep.reporting.plots.weights import ACTIVE_UNITS, RATE, RECONSTRUCTION, against_weight
 
-FIGURES: dict[str, Callable[[pd.DataFrame], Figure | None]] = {
-    "reconstruction": partial(against_weight, quantity=RECONSTRUCTION),
-    "rate": partial(against_weight, quantity=RATE),
-    "active_units": partial(against_weight, quantity=ACTIVE_UNITS),
-    "rate_distortion": rate_distortion,
+Draw = Callable[[Material], Figure | None]
+
+FIGURES: dict[str, Draw] = {
+    "reconstruction": lambda material: against_weight(material.summary, RECONSTRUCTION),
+    "rate": lambda material: against_weight(material.summary, RATE),
+    "active_units": lambda material: against_weight(material.summary, ACTIVE_UNITS, material.forms),
+    "rate_distortion": lambda material: rate_distortion(material.summary, material.forms),
     "active_units_heatmap": active_units_heatmap,
+    "latent_spectrum": latent_spectrum,
+    "learning_curves": learning_curves,
+    "schedules": schedules,
+    "reductions": reductions,
+    "cost": cost,
 }
-"""Figures of a summary, by file name."""
+"""Figures by file name; None where there is nothing to show."""
 
-LEARNING_CURVES = "learning_curves"
+PICTURES: dict[str, Draw] = {
+    "reconstructions": reconstructions,
+    "samples": samples,
+    "traversals": traversals,
+    "manifold": manifold,
+}
+"""Figures that are pictures: they have no SVG."""
 
-NAMES = (*FIGURES, LEARNING_CURVES)
+NAMES = (*FIGURES, *PICTURES)
+
+KINDS = ("png", "svg", "pdf", "tex")
+"""The endings that a figure's files may have."""
 
 
-def draw(
-    runs: pd.DataFrame, summary: pd.DataFrame, curve: Callable[[str], Curve]
-) -> Iterator[tuple[str, dict[str, bytes]]]:
+LARGE = 1000
+"""Jobs of a sweep whose figures take so long that several processes are worth their start."""
+
+
+def draw(material: Material, look: Look = looks.SCREEN) -> list[tuple[str, dict[str, bytes]]]:
     """(name, bytes by file ending) of every figure for which there is something to show."""
-    drawings = {name: partial(figure, summary) for name, figure in FIGURES.items()}
-    drawings[LEARNING_CURVES] = partial(learning_curves, runs, curve)
-    for name, drawing in drawings.items():
-        with canvas.style():
-            figure = drawing()
-            if figure is not None:
-                yield name, canvas.images(figure)
+    once = replace(material, arrays=cache(material.arrays))  # several figures are of the same jobs
+
+    def images(name: str) -> dict[str, bytes]:
+        figure = (FIGURES | PICTURES)[name](once)
+        return canvas.images(figure, is_raster=name in PICTURES) if figure else {}
+
+    names = [*FIGURES, *PICTURES]
+    with canvas.style(look):
+        made = shares.made(images, names) if len(material.runs) >= LARGE else map(images, names)
+        return [(name, files) for name, files in zip(names, made, strict=True) if files]
+
+
+__all__ = ["FIGURES", "KINDS", "NAMES", "PICTURES", "Material", "draw", "material"]

@@ -9,13 +9,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from klsweep.reporting import numbers
-from klsweep.reporting.plots import canvas
+from klsweep.reporting.plots import layout, looks
 
-LABEL = "beta_norm = beta · M / N (no unit)"
-BETA_LABEL = "beta (no unit)"
-TICKS = 6  # labelled decades at most
+TICKS_PER_INCH = 2  # labelled decades at most, of a panel's width
 
 Floats = NDArray[np.float64]
+
+
+def name(unit: str) -> str:
+    """What an axis in `beta_norm`, `beta` or the raw `weight` is called; `short` is beta_norm too."""
+    return looks.current().words[unit]
 
 
 class WeightAxis:
@@ -41,46 +44,47 @@ class WeightAxis:
         margin = max((self.high / left) ** 0.04, 1.3)
         axes.set_xlim(left / margin, self.high * margin)
         ticks = decades(self.low, self.high)
-        names = {tick: f"{tick:g}" for tick in ticks} | ({self.zero: "0"} if self.has_zero else {})
-        axes.xaxis.set_major_locator(FixedLocator(sorted(names)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: names.get(value, "")))
+        texts = {tick: f"{tick:g}" for tick in ticks} | ({self.zero: "0"} if self.has_zero else {})
+        axes.xaxis.set_major_locator(FixedLocator(sorted(texts)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: texts.get(value, "")))
         axes.xaxis.set_minor_locator(NullLocator())
         if self.has_zero:
             gap = np.sqrt(self.zero * self.low)
-            axes.plot([gap], [0], transform=axes.get_xaxis_transform(), clip_on=False, **BREAK)
+            axes.plot([gap], [0], transform=axes.get_xaxis_transform(), clip_on=False, **_break())
 
     def draw_beta(self, axes: Axes, points: pd.DataFrame, *, label: bool) -> None:
         """A second axis in beta on top, where one factor turns beta_norm into beta for all points."""
-        known = points[points["beta_norm"] > 0]
-        factors = (known["beta"] / known["beta_norm"]).to_numpy(dtype=float)
+        self.draw_above(axes, points, ("beta_norm", "beta"), label=name("beta") if label else "")
+
+    def draw_above(self, axes: Axes, points: pd.DataFrame, units: tuple[str, str], *, label: str) -> bool:
+        """A second axis on top, where one factor turns the unit of this one into the other for all points."""
+        own, other = units
+        known = points[points[own] > 0]
+        factors = (known[other] / known[own]).to_numpy(dtype=float)
         if not len(factors) or np.ptp(factors) > 1e-6 * factors[0]:
-            return
+            return False
         factor = float(factors[0])
-        scalings: Any = (lambda x: x * factor, lambda x: x / factor)
-        above = axes.secondary_xaxis("top", functions=scalings)
         ticks = decades(self.low * factor, self.high * factor)
-        above.xaxis.set_major_locator(FixedLocator(ticks))
-        above.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        above.xaxis.set_minor_locator(NullLocator())
-        above.tick_params(colors="#666666", pad=1)
-        above.spines["top"].set_color("#BBBBBB")
-        if label:
-            above.set_xlabel(BETA_LABEL, color="#666666", labelpad=3, fontsize=canvas.SMALL)
+        layout.second_axis(axes, {tick / factor: f"{tick:g}" for tick in ticks}, label)
+        return True
 
 
-BREAK: Any = {
-    "marker": [(-1, -1.6), (1, 1.6)],
-    "markersize": 9,
-    "color": "black",
-    "markeredgewidth": 1,
-    "linestyle": "none",
-}
+def _break() -> Any:
+    strokes = looks.current().strokes
+    return {
+        "marker": [(-1, -1.6), (1, 1.6)],
+        "markersize": 9 * strokes,
+        "color": "black",
+        "markeredgewidth": strokes,
+        "linestyle": "none",
+    }
 
 
 def decades(low: float, high: float) -> list[float]:
-    """Powers of ten within the range, thinned to `TICKS`; where there are fewer than two, the ends of the range."""
+    """Powers of ten within the range, thinned where they are many; the ends of the range instead of fewer than two."""
     first, last = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
-    step = max(1, -(-(last - first + 1) // TICKS))
+    most = round(TICKS_PER_INCH * looks.current().panel[0])
+    step = max(1, -(-(last - first + 1) // most))
     found = [10.0**power for power in range(first, last + 1, step)]
     if len(found) >= 2:
         return found

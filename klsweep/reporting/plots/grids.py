@@ -2,18 +2,19 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from klsweep.reporting import numbers, settings
+from klsweep.reporting.plots import looks
 from klsweep.reporting.settings import Factor
 
 Key = TypeVar("Key", int, tuple[int, int])
 
 LINES = 6  # in one panel; more are hard to tell apart
-COLUMNS, ROWS = 4, 4  # panels in one figure
 APART = ("dataset", "likelihood")
 """Distortions under different values of these are not comparable: they never share a panel."""
 
@@ -37,7 +38,7 @@ class Panel:
     scale: int
     lines: tuple[Line, ...]
 
-    @property
+    @cached_property
     def points(self) -> pd.DataFrame:
         """The rows of all its lines."""
         return pd.concat([line.points for line in self.lines])
@@ -55,9 +56,22 @@ class Grid:
     left_out: int
     """Lines for which there was no panel."""
 
+    @cached_property
+    def of_scale(self) -> dict[int, pd.DataFrame]:
+        """The points of all panels of the same scale."""
+        scales = {panel.scale for panel in self.panels}
+        return {
+            scale: pd.concat([panel.points for panel in self.panels if panel.scale == scale])
+            for scale in scales
+        }
 
-def grid(summary: pd.DataFrame, *, lines: int = LINES, columns: int = COLUMNS) -> Grid:
-    """Panels of at most `lines` lines: the colour takes the factor with most levels that fits, panels the rest."""
+
+def grid(summary: pd.DataFrame, *, lines: int = LINES, columns: int = 0) -> Grid:
+    """Panels of at most `lines` lines: the colour takes the factor with most levels that fits, panels the rest.
+
+    `columns` is how many stand side by side, 0 as many as the look has.
+    """
+    columns, most = columns or looks.current().columns, looks.current().rows
     found = settings.factors(summary)
     colour, beside, below = _roles(summary, found, lines=lines, columns=columns)
     scale = settings.product(summary, [name for name in APART if name in settings.varying(summary)])
@@ -69,7 +83,7 @@ def grid(summary: pd.DataFrame, *, lines: int = LINES, columns: int = COLUMNS) -
     for (row, column), rows in _positions(at).items():
         styles = _positions([colour.codes[position] for position in rows])
         drawn = [(code, [rows[i] for i in where]) for code, where in styles.items()]
-        if row >= ROWS:
+        if row >= most:
             left_out += len(drawn)
             continue
         parts = beside.levels[beside.codes[rows[0]]], below.levels[below.codes[rows[0]]]

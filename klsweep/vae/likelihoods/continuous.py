@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from klsweep.vae.likelihoods.likelihood import NOTHING, LikelihoodPart, Own, Scale, Support, Unscaled
+from klsweep.vae.precision import in_float32
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +19,7 @@ class Gaussian(LikelihoodPart):
 
     kind: Literal["gaussian"] = "gaussian"
     source: ClassVar[str] = (
-        "Kingma & Welling 2014, appendix C.2; fitted variance: Rybkin et al. 2021, eqs. 4-5"
+        "Kingma & Welling 2014, appendix C.2; fitted variance: Rybkin et al. 2021, eq. 5 (for sigma^2)"
     )
 
     variance: Scale = Field(
@@ -26,6 +27,7 @@ class Gaussian(LikelihoodPart):
     )
 
     support: ClassVar[Support] = "real line"
+    demands: ClassVar[str] = "real numbers; grey values in [0, 1] with a fitted variance"
 
     @property
     def scale(self) -> Scale | None:
@@ -37,6 +39,7 @@ class Gaussian(LikelihoodPart):
         """The variance where it is a number."""
         return self.variance if isinstance(self.variance, float | int) else None
 
+    @in_float32
     def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":
         """-(x - mean)^2 / (2 sigma^2) - ln(2 pi sigma^2) / 2, summed. [batch] nats."""
         squared = (x - params).square()
@@ -47,14 +50,17 @@ class Gaussian(LikelihoodPart):
         log_variance = own["log_scale"]
         return -0.5 * (squared * (-log_variance).exp() + log_variance + LOG_2PI).flatten(1).sum(1)
 
+    @in_float32
     def mean(self, params: "Tensor") -> "Tensor":
         """E[x|z], the parameters themselves. [batch, *input_shape]."""
         return params
 
+    @in_float32
     def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":  # noqa: ARG002
         """None: the mean may leave [0, 1]."""
         return None
 
+    @in_float32
     def spread(self, x: "Tensor", params: "Tensor") -> "Tensor":
         """The mean squared error (Rybkin et al. 2021, eq. 5). []."""
         return (x - params).square().mean()
@@ -76,12 +82,14 @@ class Laplace(LikelihoodPart):
     )
 
     support: ClassVar[Support] = "real line"
+    demands: ClassVar[str] = "real numbers; grey values in [0, 1] with a fitted b"
 
     @property
     def scale(self) -> Scale | None:
         """The scale b."""
         return self.b
 
+    @in_float32
     def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":
         """-|x - location| / b - ln(2 b), summed. [batch] nats."""
         error = (x - params).abs()
@@ -90,14 +98,17 @@ class Laplace(LikelihoodPart):
         log_b = own["log_scale"]
         return -(error * (-log_b).exp() + log_b + math.log(2)).flatten(1).sum(1)
 
+    @in_float32
     def mean(self, params: "Tensor") -> "Tensor":
         """E[x|z], the parameters themselves. [batch, *input_shape]."""
         return params
 
+    @in_float32
     def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":  # noqa: ARG002
         """None: the mean may leave [0, 1]."""
         return None
 
+    @in_float32
     def spread(self, x: "Tensor", params: "Tensor") -> "Tensor":
         """The mean absolute error, which is the likeliest b. []."""
         return (x - params).abs().mean()
@@ -118,20 +129,24 @@ class Mse(Unscaled):
     source: ClassVar[str] = "summed squared error: the Gaussian with sigma^2 = 1/2 less ln(pi)/2 a dimension"
 
     support: ClassVar[Support] = "real line"
+    demands: ClassVar[str] = "real numbers; the weight says of which size their errors are"
 
     @property
     def sigma2(self) -> float | None:
         """1/2."""
         return 0.5
 
+    @in_float32
     def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":  # noqa: ARG002
         """-sum_j (x_j - mean_j)^2. [batch]."""
         return -(x - params).square().flatten(1).sum(1)
 
+    @in_float32
     def mean(self, params: "Tensor") -> "Tensor":
         """E[x|z], the parameters themselves. [batch, *input_shape]."""
         return params
 
+    @in_float32
     def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":  # noqa: ARG002
         """None: the mean may leave [0, 1]."""
         return None

@@ -7,10 +7,12 @@ most, `log_scale` where the scale is fitted.
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from klsweep.part import Part
@@ -31,11 +33,33 @@ LOG_FLOOR = -12.0
 MEMORY = 0.99  # share kept a step of the running mean behind the optimal scale
 
 
+class Values(Protocol):
+    """What a likelihood may ask about the values it is to be trained on; `klsweep.data.Values` answers."""
+
+    @property
+    def input_dim(self) -> int:
+        """N, the number of dimensions of one datum."""
+
+    def mean(self, of: Callable[[NDArray[np.float64]], NDArray[Any]]) -> float:
+        """The average of `of(value)` over all values."""
+
+    def largest(self, of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
+        """The largest `of(value)`."""
+
+    def distinct(self, at_most: int) -> NDArray[np.float64] | None:
+        """The different values in ascending order, None where there are more than `at_most`."""
+
+
 class LikelihoodPart(Part):
-    """p(x|z): a normalised density or mass function of one datum, constants included."""
+    """p(x|z): a normalised density or mass function of one datum, constants included.
+
+    Its methods compute in float32 at least, also under autocast and of half-precision parameters (`in_float32`).
+    """
 
     params_per_value: ClassVar[int] = 1
     support: ClassVar[Support]
+    demands: ClassVar[str]
+    """What data it is a density of, in a few words."""
 
     @property
     @abstractmethod
@@ -66,6 +90,14 @@ class LikelihoodPart(Part):
     @abstractmethod
     def fitted_sigma2(self, own: Own) -> "Tensor | None":
         """The fitted variance sigma^2, where there is one for all dimensions."""
+
+    def remark(self, values: Values) -> str:  # noqa: ARG002
+        """What should be known of these training values under this likelihood; empty where they are just right."""
+        return ""
+
+    def is_mass(self, x: "Tensor") -> bool:  # noqa: ARG002
+        """Whether this is a mass function of data such as x, so that its negative logarithm counts bits."""
+        return False
 
     def parameters(self, input_shape: tuple[int, ...]) -> dict[str, "Tensor"]:
         """The parameters of its own that a likelihood trains with the model, at their start: scale 1."""
@@ -118,6 +150,13 @@ class Unscaled(LikelihoodPart):
     def fitted_sigma2(self, own: Own) -> "Tensor | None":  # noqa: ARG002
         """None: nothing is fitted."""
         return None
+
+
+def percent(share: float) -> str:
+    """A share in words, never rounded to nothing or to all."""
+    if 0 < share < 0.001:
+        return "fewer than 0.1 %"
+    return f"{min(100 * share, 99.9):.1f} %" if share < 1 else "all"
 
 
 def _log(scale: "Tensor") -> "Tensor":

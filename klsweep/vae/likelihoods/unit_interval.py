@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from klsweep.vae.likelihoods.likelihood import NOTHING, Own, Support, Unscaled
+from klsweep.vae.likelihoods.likelihood import NOTHING, Own, Support, Unscaled, Values, percent
+from klsweep.vae.precision import in_float32
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,20 +20,42 @@ class Bernoulli(Unscaled):
     source: ClassVar[str] = "Kingma & Welling 2014, appendix C.1"
 
     support: ClassVar[Support] = "unit interval"
+    demands: ClassVar[str] = (
+        "0 and 1; of grey values it is no density, and their entropy is a floor of the distortion"
+    )
 
+    @in_float32
     def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":  # noqa: ARG002
         """sum_j x_j l_j - ln(1 + e^{l_j}) with logits l. [batch] nats."""
         from torch.nn.functional import softplus
 
         return (x * params - softplus(params)).flatten(1).sum(1)
 
+    @in_float32
     def mean(self, params: "Tensor") -> "Tensor":
         """E[x|z] = sigmoid(logits). [batch, *input_shape]."""
         return params.sigmoid()
 
+    @in_float32
     def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":
         """Binary cross-entropy of the mean: the distortion itself. [batch] nats."""
         return -self.log_prob(x, params)
+
+    def remark(self, values: Values) -> str:
+        """The floor that grey values set the distortion, and which likelihoods are right for them."""
+        share = values.mean(_grey)
+        if share == 0:
+            return ""
+        floor = values.input_dim * values.mean(_binary_entropy)
+        return (
+            f"{percent(share)} of the training values are grey, neither 0 nor 1, and the distortion is their "
+            f"cross-entropy: even a perfect reconstruction costs {floor:.4g} nats per datum, their summed binary "
+            f"entropy. {FOR_GREY}"
+        )
+
+    def is_mass(self, x: "Tensor") -> bool:
+        """Whether every value is 0 or 1."""
+        return bool(((x == 0) | (x == 1)).all())
 
 
 class ContinuousBernoulli(Unscaled):
@@ -43,11 +68,14 @@ class ContinuousBernoulli(Unscaled):
     source: ClassVar[str] = "Loaiza-Ganem & Cunningham 2019, as an exponential family in the logit"
 
     support: ClassVar[Support] = "unit interval"
+    demands: ClassVar[str] = "grey values in [0, 1]; of 0 and 1 alone the density has no bound"
 
+    @in_float32
     def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":  # noqa: ARG002
         """sum_j x_j eta_j - A(eta_j) with logits eta and A(eta) = ln((e^eta - 1) / eta). [batch] nats."""
         return (x * params - _log_partition(params)).flatten(1).sum(1)
 
+    @in_float32
     def mean(self, params: "Tensor") -> "Tensor":
         """E[x|z] = 1 / (1 - e^-eta) - 1 / eta, which is 1 less that of -eta. [batch, *input_shape]."""
         import torch
@@ -62,6 +90,16 @@ class ContinuousBernoulli(Unscaled):
         series = 0.5 + eta * (1 / 12 - square * (1 / 720 - square * (1 / 30240 - square / 1209600)))
         return torch.where(near, series, torch.where(params < 0, low, 1 - low))
 
+    def remark(self, values: Values) -> str:
+        """That coins, on which the density has no bound, are the Bernoulli's."""
+        if values.mean(_grey) > 0:
+            return ""
+        return (
+            "every training value is 0 or 1, where this density has no bound: its nats fall for as long as it is "
+            "trained and cannot be compared. Right for such data: bernoulli."
+        )
+
+    @in_float32
     def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":
         """Binary cross-entropy of the mean. [batch] nats."""
         return _binary_cross_entropy(x, self.mean(params))
@@ -77,7 +115,9 @@ class Beta(Unscaled):
 
     params_per_value: ClassVar[int] = 2
     support: ClassVar[Support] = "unit interval"
+    demands: ClassVar[str] = "grey values between 0 and 1; what is nearer to them than epsilon is clipped"
 
+    @in_float32
     def log_prob(self, x: "Tensor", params: "Tensor", own: Own = NOTHING) -> "Tensor":  # noqa: ARG002
         """sum_j (a-1) ln x + (b-1) ln(1-x) - ln B(a, b), of the clipped x. [batch] nats."""
         clipped = x.clamp(self.epsilon, 1 - self.epsilon)
@@ -85,19 +125,48 @@ class Beta(Unscaled):
         log_beta = a.lgamma() + b.lgamma() - (a + b).lgamma()
         return ((a - 1) * clipped.log() + (b - 1) * (-clipped).log1p() - log_beta).flatten(1).sum(1)
 
+    @in_float32
     def mean(self, params: "Tensor") -> "Tensor":
         """E[x|z] = a / (a + b). [batch, *input_shape]."""
         a, b = _positive(params)
         return a / (a + b)
 
+    def remark(self, values: Values) -> str:
+        """Which share of the values is clipped."""
+        share = values.mean(lambda x: (x < self.epsilon) | (x > 1 - self.epsilon))
+        if share == 0:
+            return ""
+        return (
+            f"{percent(share)} of the training values are nearer than epsilon = {self.epsilon:g} to 0 or 1 and are "
+            f"clipped to that distance; the density is that of the clipped values."
+        )
+
+    @in_float32
     def cross_entropy(self, x: "Tensor", params: "Tensor") -> "Tensor | None":
         """Binary cross-entropy of the mean. [batch] nats."""
         return _binary_cross_entropy(x, self.mean(params))
 
 
+FOR_GREY = (
+    "Right for grey data: continuous_bernoulli, beta, gaussian with variance: learned or optimal; for byte levels also "
+    "categorical with levels: 256, discretized_logistic; or dataset.binarize, which makes coins of them."
+)
+
 SERIES_BELOW = 1.0
 """|eta| below which A and the mean are taken from their series. The first term left out is 2e-9 of A there and 2e-8 of
 the mean, less than float32 sees; the closed forms lose their digits by cancellation as eta goes to 0."""
+
+
+def _grey(x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray((x > 0) & (x < 1))
+
+
+def _binary_entropy(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """H(x) = -x ln x - (1-x) ln(1-x), the least over p of the cross-entropy -x ln p - (1-x) ln(1-p). Nats."""
+    entropy, grey = np.zeros(len(x)), _grey(x)
+    x = x[grey]
+    entropy[grey] = -x * np.log(x) - (1 - x) * np.log1p(-x)
+    return entropy
 
 
 def _log_partition(eta: "Tensor") -> "Tensor":

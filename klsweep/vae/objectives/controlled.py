@@ -15,10 +15,15 @@ It matters where `sse` is out of reach, or reached without a code."""
 
 
 class TargetRate(ObjectivePart):
-    """A PI controller moves beta until the rate is `nats`; the job's weight is the largest beta it may use."""
+    """A PI controller moves beta until the rate is `nats`; the job's weight is the largest beta it may use.
+
+    As published it moves beta by gains of fixed size. A rate falls by half a nat for each active latent and unit of
+    ln beta (R = sum of ln(l / theta) / 2 for a linear VAE), so with such gains the approach takes the more steps the
+    larger beta must be. Above 1 it therefore moves 1 + ln beta, and a beta of 100 is approached as fast as one of 2.
+    """
 
     kind: Literal["target_rate"] = "target_rate"
-    source: ClassVar[str] = "Shao et al. 2020, with the integral frozen where beta is at a bound"
+    source: ClassVar[str] = "Shao et al. 2020; above 1 it moves 1 + ln beta, and the sum stops at the bounds"
     weighs_rate: ClassVar[bool] = False
     weight_means: ClassVar[str] = "the largest beta the controller may use"
 
@@ -40,15 +45,19 @@ class TargetRate(ObjectivePart):
         return {"beta": self.lowest, "summed": 0.0}
 
     def next(self, memory: Memory, seen: Seen, weight: "Tensor") -> Memory:
-        """beta = K_p / (1 + e^error) + K_i * (summed rate - nats) + lowest, error = nats - rate.
+        """f(beta) = K_p / (1 + e^error) + K_i * (summed rate - nats) + f(lowest), error = nats - rate.
 
-        The sum does not grow while beta is beyond a bound and the error would push it further (anti-windup).
+        f(beta) is beta up to 1, then 1 + ln beta. The sum does not grow while beta is at a bound and the error would
+        push it further (anti-windup).
         """
-        error = self.nats - seen.rate
-        too_high = (memory["beta"] >= weight) & (error < 0)
+        error, smallest = self.nats - seen.rate, _height(weight * 0 + self.lowest)
         too_low = (memory["beta"] <= self.lowest) & (error > 0)
-        summed = memory["summed"] - self.integral * error.where(~(too_high | too_low), error * 0)
-        return {"beta": self.proportional * (-error).sigmoid() + summed + self.lowest, "summed": summed}
+        summed = memory["summed"] - self.integral * error.where(~too_low, error * 0)
+        summed = summed.minimum(_height(weight) - smallest)
+        return {
+            "beta": _beta_at(self.proportional * (-error).sigmoid() + summed + smallest),
+            "summed": summed,
+        }
 
     def report(self, memory: Memory, weight: "Tensor") -> Memory:
         """The beta it ended with."""
@@ -56,6 +65,16 @@ class TargetRate(ObjectivePart):
 
     def _bounded(self, memory: Memory, weight: "Tensor") -> "Tensor":
         return memory["beta"].clamp(min=self.lowest).minimum(weight)
+
+
+def _height(beta: "Tensor") -> "Tensor":
+    """beta up to 1, 1 + ln beta above: smooth, and what the gains of `TargetRate` act on."""
+    return beta.where(beta <= 1, 1 + beta.clamp(min=1).log())
+
+
+def _beta_at(height: "Tensor") -> "Tensor":
+    """The beta of a height."""
+    return height.where(height <= 1, (height - 1).exp())
 
 
 class Geco(ObjectivePart):
@@ -90,6 +109,7 @@ class Geco(ObjectivePart):
         """Too large an error raises lambda: ln lambda grows by speed * running mean of (error - sse) / sse.
 
         The excess counts as 1 at most, or the large error before anything is learned would carry lambda far too high.
+        So a lambda of 100 is ln(100) / speed = 460 steps away at the least.
         """
         now = ((seen.squared_error - self.sse) / self.sse).clamp(max=1)
         excess = self.memory * memory["excess"] + (1 - self.memory) * now

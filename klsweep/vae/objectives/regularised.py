@@ -17,7 +17,9 @@ class BetaTc(OpenLoop):
     """Weight the total correlation alone: KL + (weight - 1) * TC, with TC estimated from the batch."""
 
     kind: Literal["beta_tc"] = "beta_tc"
-    source: ClassVar[str] = "Chen et al. 2018, eq. 4, minibatch-weighted; its constants have no gradient"
+    source: ClassVar[str] = (
+        "Chen et al. 2018, beta-TCVAE with alpha = gamma = 1, minibatch-weighted; its constants have no gradient"
+    )
     weighs_rate: ClassVar[bool] = False
     weight_means: ClassVar[str] = "the beta that multiplies the total correlation"
 

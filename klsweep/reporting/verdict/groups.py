@@ -1,0 +1,149 @@
+"""Jobs that differ in nothing but weight and seed, as arrays [seed, weight] on one axis of beta_norm."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from klsweep.reporting import settings
+from klsweep.reporting.stats import KEY_DIGITS
+from klsweep.reporting.verdict.bootstrap import Counts, Floats
+from klsweep.reporting.verdict.evidence import group_columns
+from klsweep.result import Status
+
+Split = Literal["validation", "test"]
+
+ALWAYS = ("dataset", "model", "latent_dim", "likelihood")
+"""Name every group; the other settings name it where they vary."""
+
+PLAIN = "elbo"  # the objective that needs no mention: its weight is the beta of beta-VAE
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One metric on the weight axis of a group, smallest weight first."""
+
+    weights: Floats  # [weight] beta_norm
+    values: Floats  # [seed, weight]; what is not there is filled in, see `filled`
+    present: Counts  # [weight] seeds that are there
+    split: Split
+    counts: bool = False
+    """Whole numbers, so seeds that agree may do so by rounding."""
+
+    @property
+    def mean(self) -> Floats:
+        """Over seeds. [weight]."""
+        means: Floats = self.values.mean(axis=0)
+        return means
+
+    def only(self, kept: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> "Seen":
+        """The same at some of the weights."""
+        return replace(
+            self, weights=self.weights[kept], values=self.values[:, kept], present=self.present[kept]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The jobs of one verdict; `named` are the settings that tell it from other groups."""
+
+    named: dict[str, str]
+    rows: pd.DataFrame
+    """Of every status; `weights` are those at which a job finished."""
+
+    @property
+    def title(self) -> str:
+        """The settings in one line."""
+        return ", ".join(f"{name} {value}" for name, value in self.named.items())
+
+    @cached_property
+    def ok(self) -> pd.DataFrame:
+        """The finished jobs."""
+        return self.rows[self.rows["status"] == str(Status.OK)]
+
+    @property
+    def input_dim(self) -> int:
+        """N, dimensions of a datum."""
+        return int(self.ok["input_dim"].iloc[0])
+
+    @property
+    def latent_dim(self) -> int:
+        """M, dimensions of the code."""
+        return int(self.ok["latent_dim"].iloc[0])
+
+    @cached_property
+    def weights(self) -> Floats:
+        """The weights with a finished job, as beta_norm, ascending."""
+        return np.unique(self.ok["axis"].to_numpy(dtype=float))
+
+    @property
+    def lost(self) -> int:
+        """Jobs that ended without a result that counts."""
+        return len(self.rows) - len(self.ok)
+
+    def seen(self, metric: str, *, split: Split | None = None) -> Seen | None:
+        """A metric over weights and seeds, by validation numbers where there are any; None where nobody has it."""
+        validated = f"valid_{metric}"
+        if split != "test" and validated in self.ok and self.ok[validated].notna().any():
+            return _seen(self.ok, validated, "validation")
+        if metric in self.ok and self.ok[metric].notna().any():
+            return _seen(self.ok, metric, "test")
+        return None
+
+
+def groups(evidence: pd.DataFrame) -> tuple[Group, ...]:
+    """The groups of a sweep that have a finished job, in the order of its runs."""
+    table = evidence.assign(
+        axis=evidence["beta_norm"].map(_key),
+        apart=evidence["reduction"].where(~evidence["pooled"].astype(bool), ""),
+    )
+    names = group_columns(evidence)
+    split = bool((table["apart"] != "").any())
+    varying = set(settings.varying(evidence)) | set(ALWAYS)
+    if bool((evidence["objective"] != PLAIN).any()):
+        varying.add("objective")  # its weight may be no beta at all
+    shown = [name for name in (*ALWAYS, *names) if name in varying and name != "input_dim"]
+    shown = list(dict.fromkeys(shown)) + (["reduction"] if split else [])
+    found = []
+    for _, rows in table.groupby([*names, "apart"], dropna=False, sort=False):
+        if (rows["status"] == str(Status.OK)).any():
+            placed = rows[rows["beta_norm"].notna()]
+            found.append(Group({name: settings.text(rows[name].iloc[0]) for name in shown}, placed))
+    return tuple(found)
+
+
+def filled(values: Floats) -> Floats:
+    """[seed, weight] with what is missing put in as seed effect plus weight effect, by least squares.
+
+    So a weight that only some seeds have is compared with the others by those seeds, as in pairs. Every row and
+    column must have a value.
+    """
+    there = np.isfinite(values)
+    if there.all():
+        return values
+    seed, weight = np.nonzero(there)
+    seeds, weights = values.shape
+    design = np.zeros((len(seed), seeds + weights))
+    places = np.arange(len(seed))
+    design[places, seed] = 1
+    design[places, seeds + weight] = 1
+    effects = np.linalg.lstsq(design, values[there], rcond=None)[0]
+    return np.where(there, values, effects[:seeds, None] + effects[None, seeds:])
+
+
+def _seen(rows: pd.DataFrame, metric: str, split: Split) -> Seen:
+    """The mean of jobs that repeat weight and seed: under another reduction, or in another unit."""
+    known = rows[np.isfinite(rows[metric].to_numpy(dtype=float, na_value=np.nan))]
+    table = known.assign(value=known[metric].astype("float64"))
+    cells = table.pivot_table(index="seed", columns="axis", values="value", aggfunc="mean").sort_index(axis=1)
+    values = cells.to_numpy(dtype=float)
+    present = np.isfinite(values).sum(axis=0)
+    counts = pd.api.types.is_integer_dtype(rows[metric])
+    return Seen(cells.columns.to_numpy(dtype=float), filled(values), present, split, counts)
+
+
+def _key(weight: float) -> float:
+    """A weight to the digits by which jobs are told apart."""
+    return float(f"{weight:.{KEY_DIGITS}g}")

@@ -1,0 +1,1 @@
+"""What theory says of a VAE on given data before any training."""

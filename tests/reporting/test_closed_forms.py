@@ -1,0 +1,115 @@
+"""The closed form under the plots is that of the data that were kept, in the nats of the likelihood trained."""
+
+import math
+
+import numpy as np
+import pytest
+from made_up import SIGMA2, closed_form, commit, grid, spectrum
+from scipy import optimize
+
+from klsweep.reporting import rows, stats
+from klsweep.reporting.closed_forms import NO_FORMS, THEORETICAL, ClosedForms, closed_forms
+from klsweep.reporting.plots import canvas
+from klsweep.reporting.plots.planes import rate_distortion
+from klsweep.reporting.plots.weights import ACTIVE_UNITS, against_weight
+from klsweep.theory.spectrum import Spectrum
+
+BETAS = (0.001, 0.01, 0.1, 1.0)
+VALUES = spectrum(64)
+KEPT = Spectrum(64, 1000, VALUES, float(VALUES.sum()), VALUES, np.zeros(64), float(VALUES.sum()))
+LIKELIHOODS = {
+    "gaussian(variance=0.1)": {"kind": "gaussian", "variance": SIGMA2},
+    "mse": {"kind": "mse"},
+    "gaussian(variance=learned)": {"kind": "gaussian", "variance": "learned"},
+    "gaussian(variance=learned_per_dim)": {"kind": "gaussian", "variance": "learned_per_dim"},
+    "bernoulli": {"kind": "bernoulli"},
+}
+FORMS = ClosedForms({"digits": KEPT}, LIKELIHOODS)
+
+
+def line(likelihood, **asked):
+    return FORMS.line("digits", likelihood, **{"latent_dim": 4, "most_nats": 5.0, **asked})
+
+
+def squared_error(rate_nats, latent_dim=4):
+    """By bisection of the tests' own closed form."""
+    theta = optimize.brentq(lambda log: closed_form(math.exp(log), latent_dim, 64)[1] - rate_nats, -15, 1)
+    return closed_form(math.exp(theta), latent_dim, 64)[0]
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian(variance=0.1)", "mse", "gaussian(variance=learned)"])
+def test_a_line_goes_from_rate_0_to_the_rate_asked_for_in_the_nats_of_its_likelihood(likelihood):
+    rate, distortion = line(likelihood)
+    assert (rate[0], rate[-1]) == (0, pytest.approx(5.0))
+    for at in (20, 100, 199):
+        sse = squared_error(rate[at])
+        by_hand = {
+            "mse": sse,
+            "gaussian(variance=0.1)": 32 * math.log(2 * math.pi * SIGMA2) + sse / (2 * SIGMA2),
+            # the best variance for this error
+            "gaussian(variance=learned)": optimize.minimize_scalar(
+                lambda log, sse=sse: 32 * (math.log(2 * math.pi) + log) + sse / (2 * math.exp(log)),
+                bracket=(-5, 0),
+            ).fun,
+        }
+        assert distortion[at] == pytest.approx(by_hand[likelihood], rel=1e-6)
+
+
+def test_there_is_no_line_where_no_closed_form_is_known():
+    assert line("bernoulli") is line("gaussian(variance=learned_per_dim)") is line("never seen") is None
+    assert FORMS.line("mnist", "mse", latent_dim=4, most_nats=5.0) is None
+    assert line("mse", most_nats=0.0) is None
+    part = Spectrum(64, 1000, VALUES[:3], KEPT.total, VALUES[:3], np.zeros(3), KEPT.total)
+    few = ClosedForms({"digits": part}, LIKELIHOODS)
+    assert few.line("digits", "mse", latent_dim=4, most_nats=5.0) is None
+    assert few.line("digits", "mse", latent_dim=3, most_nats=5.0) is not None
+    flat = Spectrum(64, 9, 0 * VALUES, 0.0, VALUES, np.zeros(64), KEPT.total)
+    assert (
+        ClosedForms({"digits": flat}, LIKELIHOODS).line("digits", "mse", latent_dim=4, most_nats=5.0) is None
+    )
+
+
+def test_what_a_store_kept_is_found_and_what_it_did_not_keep_is_no_hindrance(tmp_path):
+    store = commit(tmp_path, "s", grid(beta_norm=BETAS))
+    assert closed_forms(store).spectra == {}
+    store.write_spectrum("digits", KEPT.arrays())
+    store.write_spectrum("of another version", {"values": VALUES})
+    found = closed_forms(store)
+    assert set(found.spectra) == {"digits"}
+    np.testing.assert_array_equal(found.spectra["digits"].values, VALUES)
+    assert set(found.likelihoods) == {"gaussian(variance=0.1)"}
+
+
+def dashed(figure):
+    return [each for axes in figure.axes for each in axes.lines if each.get_color() == THEORETICAL["color"]]
+
+
+def said(figure):
+    found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    return " ".join(text.get_text().replace("\n", " ") for text in found)
+
+
+def test_the_plane_has_a_dashed_line_for_each_latent_size_and_says_what_it_is(tmp_path):
+    summary = stats.summary(rows.runs(commit(tmp_path, "s", grid(beta_norm=BETAS, latent_dim=[2, 4]))))
+    with canvas.style():
+        with_forms, without = rate_distortion(summary, FORMS), rate_distortion(summary, NO_FORMS)
+    two, four = dashed(with_forms)
+    assert two.get_ydata()[-1] > four.get_ydata()[-1]  # fewer latents, a larger error at the same rate
+    text = said(with_forms)
+    assert "closed form of the linear VAE" in text
+    assert "exact for model linear, an upper bound" in text
+    assert "M = 2" in text
+    assert dashed(without) == []
+    assert "closed form" not in said(without)
+
+
+def test_the_active_units_have_a_dashed_step_at_each_eigenvalue(tmp_path):
+    summary = stats.summary(rows.runs(commit(tmp_path, "s", grid(beta_norm=BETAS, latent_dim=[4]))))
+    with canvas.style():
+        figure, without = (against_weight(summary, ACTIVE_UNITS, forms) for forms in (FORMS, NO_FORMS))
+    (steps,) = dashed(figure)
+    for beta_norm, units in np.asarray(steps.get_xydata())[::40]:
+        theta = beta_norm * 64 / 4 * SIGMA2
+        assert units == sum(1 - theta / value > 0.01 for value in VALUES[:4])  # Burda et al. 2016
+    assert "the first eigenvalue" in said(figure)
+    assert dashed(without) == []
