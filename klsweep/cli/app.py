@@ -210,7 +210,9 @@ def report(
     from klsweep.cli.watch import watched
 
     if watch:
-        reports = watched(path, out=out, goals=goal or (), style=style, every=every, quiet=quiet or as_json, open_=open_)
+        reports = watched(
+            path, out=out, goals=goal or (), style=style, every=every, quiet=quiet or as_json, open_=open_
+        )
     else:
         reports = api.report(path, out=out, goals=goal or (), style=style)
     if as_json:

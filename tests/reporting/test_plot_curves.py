@@ -64,7 +64,10 @@ def test_a_schedule_is_drawn_at_every_step_above_what_it_gave(tmp_path):
     material = of_cases(tmp_path, grid(beta_norm=BETAS, schedule=[CONSTANT, CYCLICAL], epochs=[4]))
     figure = drawn(material, "schedules")
     titles = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
-    assert set(titles) == {"schedule constant", "schedule cyclical(cycles=2, ratio=0.5,\nshape=linear)"}
+    assert {title.replace("\n", " ") for title in titles} == {
+        "constant",
+        "cyclical(cycles=2, ratio=0.5, shape=linear)",
+    }
     cyclical = next(axes for title, axes in titles.items() if "cyclical" in title)
     s, edges, _ = cyclical.patches[0].get_data()
     np.testing.assert_allclose(s, [min(1, (t % 20) / 10) for t in range(40)], atol=1e-12)
@@ -75,7 +78,7 @@ def test_schedules_are_compared_where_all_else_is_alike(tmp_path):
     cases = [*grid(beta_norm=BETAS, schedule=[CONSTANT, LINEAR], latent_dim=[8]), Case(latent_dim=2)]
     material = of_cases(tmp_path, cases)
     figure = drawn(material, "schedules")
-    assert sum("schedule" in axes.get_title() for axes in figure.axes) == 2
+    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == ["constant", "linear"]
     said = " ".join(texts(figure))
     assert "latent_dim 8" in said
     assert "No room for 1 more setting" in said

@@ -166,10 +166,5 @@ def wrapped(label: str, inches: float) -> str:
     return escape("\n".join(line for part in parts for line in part))
 
 
-def characters(inches: float) -> int:
-    """How many of the small font fit."""
-    return _characters(inches, small())
-
-
 def _characters(inches: float, size: float) -> int:
     return int(inches * 72 / (looks.current().em * size))

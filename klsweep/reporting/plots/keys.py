@@ -5,9 +5,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from klsweep.reporting.plots import canvas, looks
+from klsweep.reporting.plots import canvas, layout, looks
 
-HANDLE = 6.5  # characters that a line's sign and the gaps around it take
+HANDLE, TEXT_PAD, BETWEEN = 3.0, 0.8, 1.5
+"""Font sizes: length of a line's sign, from there to its label, and from one column to the next."""
 
 
 def height(labels: Collection[str], width: float) -> float:
@@ -32,14 +33,18 @@ def draw(figure: Figure, handles: Mapping[str, Any]) -> None:
         borderpad=0,
         labelspacing=0.3,
         ncols=min(columns, len(handles)),
-        columnspacing=1.5,
+        handlelength=HANDLE,
+        handletextpad=TEXT_PAD,
+        columnspacing=BETWEEN,
         frameon=False,
-        handlelength=3.0,
     )
 
 
 def _columns(labels: Collection[str], width: float) -> int:
-    return max(1, int(canvas.characters(width) / (max(map(len, labels)) + HANDLE)))
+    size = looks.current().small
+    around = (HANDLE + TEXT_PAD + BETWEEN) * size / 72
+    widest = max(layout.width_of(canvas.escape(label), size) for label in labels)
+    return max(1, int((width - 2 * canvas.EDGE) / (widest + around)))
 
 
 def _line() -> float:

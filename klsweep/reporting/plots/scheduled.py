@@ -27,7 +27,8 @@ def schedules(material: Material) -> Figure | None:
     None where there is one schedule and it is constant, or where no job has a curve.
     """
     chosen, said = _chosen(material)
-    columns = curves.read(material, chosen, WEIGHTS)
+    read = curves.read(material, chosen, WEIGHTS)
+    columns = [replace(column, title=column.title.removeprefix("schedule ")) for column in read]
     if not columns:
         return None
     when = "s is that of every step, the rest of the validation split after each epoch"
@@ -45,7 +46,7 @@ def _chosen(material: Material) -> tuple[list[Case], list[str]]:
         return [], []
     largest = int(np.bincount(codes).argmax())
     look = looks.current()
-    places = np.flatnonzero(codes == largest)[: MOST if look.width is None else look.columns]
+    places = np.flatnonzero(codes == largest)[: MOST if look.width is None else look.columns + 1]
     chosen = [replace(material.cases[place], names=("schedule",)) for place in places]
     if len(chosen) == 1 and firsts["schedule"].iloc[places[0]] == "constant":
         return [], []
