@@ -14,7 +14,7 @@ test: $(VENV)/installed-dev  ## Install with the dev group, then the whole check
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 smoke: $(VENV)/installed  ## A sweep of every part at toy size.
 	$(BIN)/klsweep run sweeps/smoke.yaml
