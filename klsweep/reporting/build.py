@@ -1,14 +1,14 @@
 """A sweep's report: tables, plots and a page in files, made from what its store holds."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from klsweep.errors import KlsweepError, StoreError
-from klsweep.reporting import plots, rows, stats, tables
+from klsweep.reporting import plots, rows, shares, stats, tables
 from klsweep.reporting.page import page
 from klsweep.reporting.plots import looks
 from klsweep.reporting.plots.looks import Look
@@ -19,6 +19,7 @@ from klsweep.store import Store, atomic
 
 TABLES = ("runs.csv", "summary.csv", "summary.md", "summary.tex")
 PAGE = "index.html"
+LARGE = 1000  # jobs, of which plots and page take so long that further processes are worth their start
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +64,8 @@ def build(
     material = plots.material(store, runs, summary, found.each)
     files = []
     try:
-        for name, content in (
-            *_contents(material, head, looks.LOOKS[style]),
-            (PAGE, page(store, runs, summary, found, notes)),
-        ):
+        made = _made(material, looks.LOOKS[style], lambda: page(store, runs, summary, found, notes))
+        for name, content in (*_tables(runs, summary, head), *made):
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, content)
@@ -89,8 +88,7 @@ def build(
     )
 
 
-def _contents(material: Material, head: str, look: Look) -> Iterator[tuple[str, bytes]]:
-    runs, summary = material.runs, material.summary
+def _tables(runs: pd.DataFrame, summary: pd.DataFrame, head: str) -> Iterator[tuple[str, bytes]]:
     texts = (
         rows.csv(runs),
         rows.csv(summary),
@@ -99,7 +97,16 @@ def _contents(material: Material, head: str, look: Look) -> Iterator[tuple[str, 
     )
     for name, text in zip(TABLES, texts, strict=True):
         yield name, text.encode(errors="replace")  # a lone surrogate in a name is no reason to have no table
-    for name, images in plots.draw(material, look):
+
+
+def _made(material: Material, look: Look, page: Callable[[], bytes]) -> Iterator[tuple[str, bytes]]:
+    """Plots and page: in a small sweep one after the other, else at once on several cores."""
+    makers: dict[str, Callable[[], dict[str, bytes]]] = {PAGE: lambda: {PAGE: page()}}
+    makers |= dict(plots.draw(material, look))
+    is_small = len(material.runs) < LARGE
+    made = {name: make() for name, make in makers.items()} if is_small else shares.made(makers)
+    yield from made.pop(PAGE).items()
+    for name, images in made.items():
         for kind, content in images.items():
             yield f"plots/{name}.{kind}", content
 

@@ -69,4 +69,4 @@ def test_provenance_names_what_trained_the_model() -> None:
     provenance = trained(job(), job(2.0))[0].provenance
     assert provenance["members"] == 2
     assert provenance["device"] == "cpu"
-    assert {"klsweep", "torch", "python", "machine", "threads", "steps"} <= set(provenance)
+    assert {"torch", "python", "machine", "threads", "steps"} <= set(provenance)

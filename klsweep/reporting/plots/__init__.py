@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from matplotlib.figure import Figure
 
-from klsweep.reporting.plots import canvas, looks, shares
+from klsweep.reporting.plots import canvas, looks
 from klsweep.reporting.plots.costs import cost
 from klsweep.reporting.plots.curves import learning_curves
 from klsweep.reporting.plots.galleries import manifold, reconstructions, samples, traversals
@@ -49,22 +49,16 @@ KINDS = ("png", "svg", "pdf", "tex")
 """The endings that a figure's files may have."""
 
 
-LARGE = 1000
-"""Jobs of a sweep whose figures take so long that several processes are worth their start."""
-
-
-def draw(material: Material, look: Look = looks.SCREEN) -> list[tuple[str, dict[str, bytes]]]:
-    """(name, bytes by file ending) of every figure for which there is something to show."""
+def draw(material: Material, look: Look = looks.SCREEN) -> list[tuple[str, Callable[[], dict[str, bytes]]]]:
+    """(name, what draws it) of every figure: bytes by file ending, none where there is nothing to show."""
     once = replace(material, arrays=cache(material.arrays))  # several figures are of the same jobs
 
     def images(name: str) -> dict[str, bytes]:
-        figure = (FIGURES | PICTURES)[name](once)
-        return canvas.images(figure, is_raster=name in PICTURES) if figure else {}
+        with canvas.style(look):
+            figure = (FIGURES | PICTURES)[name](once)
+            return canvas.images(figure, is_raster=name in PICTURES) if figure else {}
 
-    names = [*FIGURES, *PICTURES]
-    with canvas.style(look):
-        made = shares.made(images, names) if len(material.runs) >= LARGE else map(images, names)
-        return [(name, files) for name, files in zip(names, made, strict=True) if files]
+    return [(name, partial(images, name)) for name in NAMES]
 
 
 __all__ = ["FIGURES", "KINDS", "NAMES", "PICTURES", "Material", "draw", "material"]

@@ -1,6 +1,7 @@
 """The rate of every latent, largest first: how a weight shares out what the code carries."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -73,9 +74,9 @@ def latent_spectrum(material: Material) -> Figure | None:
     return figure
 
 
-def _read(material: Material, jobs: "object") -> list[Spectrum]:
+def _read(material: Material, jobs: pd.DataFrame) -> list[Spectrum]:
     found = []
-    for beta_norm, job_id in zip(jobs["beta_norm"], jobs["job_id"], strict=True):  # type: ignore[index]
+    for beta_norm, job_id in zip(jobs["beta_norm"], jobs["job_id"], strict=True):
         arrays = material.arrays(job_id)
         if RATES in arrays:
             found.append((float(beta_norm), np.sort(arrays[RATES].astype(float))[::-1]))
