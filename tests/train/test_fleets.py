@@ -109,9 +109,9 @@ def test_a_fleet_trains_without_validation_data_and_leaves_their_columns_empty()
     result = trained(job(), data=Data(data.train, data.valid[:0], data.test))[0]
     assert result.status is Status.OK
     columns = [name for name in result.curve[0] if name.startswith("valid_")]
-    assert len(columns) == 3
+    assert len(columns) == 4
     stored = codec.decode_curve(codec.encode_curve(result.curve))
-    assert [stored[0][name] for name in columns] == [None] * 3
+    assert [stored[0][name] for name in columns] == [None] * 4
     assert furthest(result, trained(job(), data=data)[0]) == 0  # and validation touches nothing
 
 
