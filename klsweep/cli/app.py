@@ -227,7 +227,8 @@ def report(
 @app.command(epilog="Example: klsweep kinds schedule")
 def kinds(
     family: Annotated[
-        str | None, typer.Argument(help="dataset, model, likelihood, objective or schedule; all without it.")
+        str | None,
+        typer.Argument(help="dataset, model, likelihood, objective, schedule or metric; all without it."),
     ] = None,
     *,
     plot: Annotated[

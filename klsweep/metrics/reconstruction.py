@@ -40,8 +40,8 @@ class Reconstruction(MetricPart):
         sampled = _measured(evidence.model, held_out, evidence.z)
         at_mean = _measured(evidence.model, held_out, held_out.mean)
         n = evidence.input_dim
-        distortion = sampled["distortion_nats"]
-        bits = (distortion + _rate_nats(held_out)) / (n * math.log(2)) if evidence.discrete else None
+        distortion, rate = sampled["distortion_nats"], float(held_out.rate_per_latent.sum(1).mean())
+        bits = (distortion + rate) / (n * math.log(2)) if evidence.discrete else None
         pictures = are_pictures(held_out.x)
         return {
             "distortion_at_mean_nats": at_mean["distortion_nats"],
@@ -64,9 +64,3 @@ def _measured(model: Generative, data: Encoded, z: "Tensor") -> dict[str, float]
         sums["mse"] += float(error.sum())
         sums["psnr_db"] += float(psnr_db(error).sum())
     return {name: total / len(data) for name, total in sums.items()}
-
-
-def _rate_nats(data: Encoded) -> float:
-    """KL(q(z|x) || N(0, I)), summed over latents, the mean over data."""
-    mean, logvar = data.mean.double(), data.logvar.double()
-    return float(0.5 * (mean.square() + logvar.expm1() - logvar).sum(1).mean())

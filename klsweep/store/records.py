@@ -1,14 +1,16 @@
 """Reading what was committed: every result that is whole, and what is wrong with the others."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from klsweep.result import Scalar, Status
 from klsweep.store import codec, measures
 from klsweep.store.codec import DamagedError
 from klsweep.store.measures import Measure
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,20 @@ class Found:
     damaged: dict[str, str] = field(default_factory=dict)  # how it shows
     unmeasured: dict[str, str] = field(default_factory=dict)  # how it shows that later metrics are damaged
     unread: dict[Path, str] = field(default_factory=dict)  # how it showed of other files that were asked for
+
+    def beside(self, path: Path, decode: Callable[[bytes], T]) -> T | None:
+        """What is in a file beside a result; None where the result names no such file, or it is damaged."""
+        facts = self.files.get(path.parent.name, {}).get(path.name)
+        if facts is None:
+            return None
+        try:
+            content = path.read_bytes()
+            if codec.sha256(content) != facts["sha256"]:
+                raise DamagedError("does not match its checksum")
+            return decode(content)
+        except (OSError, DamagedError) as error:
+            self.unread[path] = str(error)
+            return None
 
 
 def find(results: Iterable[Path]) -> Found:

@@ -1,9 +1,7 @@
 """One sweep's directory: what is done, how a result is committed, and what is read back."""
 
 import contextlib
-import itertools
 import json
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from klsweep.errors import StoreError
 from klsweep.result import Result
-from klsweep.store import atomic, codec, leases, measures, records
+from klsweep.store import atomic, codec, leases, measures, records, tidying
 from klsweep.store.codec import DamagedError
 from klsweep.store.folder import FleetFolder
 from klsweep.store.leases import ALONE, Member
@@ -23,12 +21,6 @@ from klsweep.store.measures import Measure
 from klsweep.store.records import Found, Record
 
 T = TypeVar("T")
-
-LEFT_BEHIND = ("", "jobs/", "jobs/*/", "spectra/", "work/", "work/*/")
-"""Where a killed writer may leave a file that is not whole."""
-
-LEFT_SECONDS = 60.0
-"""How old such a file must be, for one that somebody writes this very moment looks the same."""
 
 
 @dataclass(frozen=True)
@@ -141,42 +133,24 @@ class Store:
 
     def withdraw(self, job_id: str) -> None:
         """Set a result aside under a name of its own, so that its job is to be done again."""
-        self._set_aside(job_id, "withdrawn")
+        tidying.set_aside(self._jobs / job_id, "withdrawn")
 
     def set_aside_damaged(self) -> tuple[str, ...]:
         """Rename the folder of every damaged result to `<job>.corrupt*`; one sentence for each."""
         said = []
         for job_id, reason in sorted(self._found.damaged.items()):
-            target = self._set_aside(job_id, "corrupt")
+            target = tidying.set_aside(self._jobs / job_id, "corrupt")
             said.append(f"{self._result(job_id)} {reason}; kept in {target.name}, its job will run again")
         for folder in self._jobs.glob("*/"):
             if _is_job(folder) and not (folder / "result.json").exists():
-                self._set_aside(folder.name, "incomplete")  # it would be in the way of a result
+                tidying.set_aside(folder, "incomplete")  # it would be in the way of a result
         return tuple(said)
 
-    def sweep_temporaries(self, *, older_than: float = LEFT_SECONDS) -> None:
+    def sweep_temporaries(self, *, older_than: float = tidying.LEFT_SECONDS) -> None:
         """Remove what killed writers left so many seconds ago, by the file system's clock; while nobody else trains."""
         with atomic.writing_to(self.work):
             now = atomic.time_at(self.work)
-        for place in LEFT_BEHIND:
-            for left in self.path.glob(f"{place}*{atomic.TEMPORARY}*"):
-                with contextlib.suppress(FileNotFoundError):
-                    if left.parent.is_symlink() or now - left.lstat().st_mtime < older_than:
-                        continue
-                    if left.is_dir():
-                        shutil.rmtree(left, ignore_errors=True)
-                    else:
-                        left.unlink()
-
-    def _set_aside(self, job_id: str, why: str) -> Path:
-        """Rename the folder of a job to the first free name of `<job>.why`, `<job>.why-2`, ..."""
-        path = self._jobs / job_id
-        names = itertools.chain([why], (f"{why}-{number}" for number in itertools.count(2)))
-        targets = (path.with_name(f"{job_id}.{name}") for name in names)
-        target = next(target for target in targets if not target.exists())
-        with atomic.writing_to(path):
-            atomic.move(path, target)
-        return target
+        tidying.remove_temporaries(self.path, before=now - older_than)
 
     # ---- reading
 
@@ -242,18 +216,7 @@ class Store:
 
     def _sidecar(self, job_id: str, name: str, decode: Callable[[bytes], T]) -> T | None:
         """What is in a file beside a result; None where it has no such file, or a damaged one: see `problems`."""
-        facts = self._found.files.get(job_id, {}).get(name)
-        path = self._jobs / job_id / name
-        if facts is None:
-            return None
-        try:
-            content = path.read_bytes()
-            if codec.sha256(content) != facts["sha256"]:
-                raise DamagedError("does not match its checksum")
-            return decode(content)
-        except (OSError, DamagedError) as error:
-            self._found.unread[path] = str(error)
-            return None
+        return self._found.beside(self._jobs / job_id / name, decode)
 
     @cached_property
     def _found(self) -> Found:

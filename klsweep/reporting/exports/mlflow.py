@@ -5,18 +5,17 @@ import shlex
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from klsweep.errors import StoreError
 from klsweep.reporting import settings
-from klsweep.reporting.exports.jobs import Exported, jobs
+from klsweep.reporting.exports.jobs import Exported
 from klsweep.reporting.exports.surroundings import surroundings
 from klsweep.reporting.exports.target import Listener
+from klsweep.reporting.exports.tracker import Tracker
 from klsweep.result import Status
-from klsweep.store import Store
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -34,28 +33,21 @@ METRICS, PARAMS = 1000, 100  # that MLflow takes in one call
 LONGEST = 5_000  # characters of a param or a tag: MLflow's limit is 6,000 and 8,000
 
 
-@dataclass(frozen=True)
-class Mlflow:
+class Mlflow(Tracker):
     """`mlflow.db`."""
 
-    name: str = "mlflow"
-    needs: tuple[str, ...] = ("mlflow", "sqlalchemy", "alembic")
-    holds: tuple[str, ...] = ()
-    holds_sweeps: bool = True
+    name = "mlflow"
+    needs = ("mlflow", "sqlalchemy", "alembic")
+    holds_sweeps = True
 
-    def write(
-        self,
-        store: Store,
-        directory: Path,
-        chosen: Sequence[str],  # noqa: ARG002 - every job is written whole
-        listen: Listener,
+    def put(
+        self, sweep: str, found: Sequence[Exported], directory: Path, listen: Listener
     ) -> tuple[Path, ...]:
         """Add the runs that the store lacks, and replace those whose job was measured or done again."""
         path = (directory / FILE).resolve()
         _check(path)
-        found = tuple(jobs(store))
         with _client(path) as client:
-            experiment = _experiment(client, settings.text(store.name), directory)
+            experiment = _experiment(client, settings.text(sweep), directory)
             known = _runs(client, experiment)
             for done, job in enumerate(found, start=1):
                 _put(client, experiment, job, known.get(job.id))

@@ -7,14 +7,14 @@ the seconds of training before it, so the relative axis is the time trained and 
 import io
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klsweep.reporting.exports.jobs import Exported, jobs
+from klsweep.reporting.exports.jobs import Exported
 from klsweep.reporting.exports.target import Listener
+from klsweep.reporting.exports.tracker import Tracker
 from klsweep.result import Status
-from klsweep.store import Store, atomic
+from klsweep.store import atomic
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -25,25 +25,18 @@ FILE = "events.out.tfevents.klsweep"
 """TensorBoard reads every file with `tfevents` in its name."""
 
 
-@dataclass(frozen=True)
-class TensorBoard:
+class TensorBoard(Tracker):
     """`tensorboard/<job>/`, one event file in each."""
 
-    name: str = "tensorboard"
-    needs: tuple[str, ...] = ("tensorboard",)
-    holds: tuple[str, ...] = ()
-    holds_sweeps: bool = False
+    name = "tensorboard"
+    needs = ("tensorboard",)
 
-    def write(
-        self,
-        store: Store,
-        directory: Path,
-        chosen: Sequence[str],  # noqa: ARG002 - every job is written whole
-        listen: Listener,
+    def put(
+        self, _sweep: str, found: Sequence[Exported], directory: Path, listen: Listener
     ) -> tuple[Path, ...]:
         """Replace the event file of every finished job."""
         paths = []
-        for job in (found := tuple(jobs(store))):
+        for job in found:
             paths.append(directory / self.name / job.id / FILE)
             paths[-1].parent.mkdir(parents=True, exist_ok=True)
             atomic.write(paths[-1], _encoded(_events(job)))

@@ -7,39 +7,31 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from klsweep.errors import StoreError
-from klsweep.reporting.exports.jobs import Exported, jobs, key
+from klsweep.reporting.exports.jobs import Exported, key
 from klsweep.reporting.exports.surroundings import surroundings
 from klsweep.reporting.exports.target import Listener
+from klsweep.reporting.exports.tracker import Tracker
 from klsweep.result import Status
-from klsweep.store import Store, atomic
+from klsweep.store import atomic
 
 DIGEST = "klsweep.digest"
 """In the folder of a run, written last: a folder without it was cut short."""
 
 
-@dataclass(frozen=True)
-class Wandb:
+class Wandb(Tracker):
     """`wandb/offline-run-<time>-<job>/`, the project named after the sweep."""
 
-    name: str = "wandb"
-    needs: tuple[str, ...] = ("wandb",)
-    holds: tuple[str, ...] = ()
-    holds_sweeps: bool = False
+    name = "wandb"
+    needs = ("wandb",)
 
-    def write(
-        self,
-        store: Store,
-        directory: Path,
-        chosen: Sequence[str],  # noqa: ARG002 - every job is written whole
-        listen: Listener,
+    def put(
+        self, _sweep: str, found: Sequence[Exported], directory: Path, listen: Listener
     ) -> tuple[Path, ...]:
         """Add the runs that are lacking, and replace those whose job was measured or done again."""
-        found = tuple(jobs(store))
         with _offline() as wandb:
             for done, job in enumerate(found, start=1):
                 if not _is_there(directory, job):
