@@ -228,7 +228,7 @@ def report(
 def kinds(
     family: Annotated[
         str | None,
-        typer.Argument(help="dataset, model, likelihood, objective, schedule or metric; all without it."),
+        typer.Argument(help="dataset, model, likelihood, objective, schedule or metrics; all without it."),
     ] = None,
     *,
     plot: Annotated[
