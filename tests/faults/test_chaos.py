@@ -104,7 +104,10 @@ def runs(results: Path) -> str:
 
 
 def curves(results: Path) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in results.glob("chaos/jobs/*/curve.csv")}
+    """Of every committed job; a folder that a killed writer left half written is none, and goes when it is old."""
+    store = Store(results / "chaos")
+    jobs = (record.job_id for record in store.records())
+    return {job_id: (store.path / "jobs" / job_id / "curve.csv").read_bytes() for job_id in jobs}
 
 
 @pytest.fixture
