@@ -15,7 +15,7 @@ from klsweep.reporting import page as pages
 from klsweep.reporting.page import LIMIT, columns, curves, rounds, strips
 from klsweep.reporting.page.document import READ
 from klsweep.reporting.verdict import verdicts
-from klsweep.reporting.verdict.sentences import sentences, to_type
+from klsweep.reporting.verdict.sentences import details, headline, to_type
 from klsweep.result import CURVE_COLUMNS, Pictures, Status
 from klsweep.store import Store
 
@@ -111,7 +111,7 @@ def test_the_verdict_and_what_was_run_stand_on_the_page_as_they_are(tmp_path):
     store.write_spec("name: s  # <b> & \N{SNOWMAN}\n")
     text = Parsed(made(store)).text
     (found,) = verdicts(store, rows.runs(store)).each
-    for sentence in (*sentences(found), *to_type(found)):
+    for sentence in (*headline(found), *details(found), *to_type(found)):
         assert sentence in text
     assert "name: s  # <b> & \N{SNOWMAN}" in text
     assert "12 ok" in text

@@ -14,7 +14,7 @@ from PIL import Image
 
 from klsweep import api
 from klsweep.reporting import build, numbers, rows, stats
-from klsweep.reporting.verdict.sentences import sentences
+from klsweep.reporting.verdict.sentences import details, headline
 from klsweep.result import Pictures, Status
 from klsweep.running.runner import Options
 from klsweep.store import Store
@@ -148,7 +148,7 @@ def test_it_opens_silently_and_asks_for_nothing(show, report):
     page = scrolled(show(report.page))
     assert page.title() == "mnist: how much KL weight?"
     assert page.locator(".chart").count() == 8
-    for sentence in sentences(report.verdicts.each[0]):
+    for sentence in (*headline(verdict := report.verdicts.each[0]), *details(verdict)):
         assert page.get_by_text(sentence, exact=True).first.is_visible()
 
 
@@ -416,7 +416,7 @@ def test_on_paper_it_is_light_and_whole_and_has_no_controls(show, report):
     for selector in ("#choices", "#weight", "#filter", "#later", "nav"):
         assert not page.locator(selector).first.is_visible(), selector
     for verdict in report.verdicts.each:
-        for sentence in sentences(verdict):
+        for sentence in (*headline(verdict), *details(verdict)):
             assert page.get_by_text(sentence, exact=True).first.is_visible()
     assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
     shown = report.verdicts.each[0].group.named

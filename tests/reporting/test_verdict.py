@@ -9,7 +9,7 @@ from klsweep.errors import KlsweepError
 from klsweep.reporting import build, plots, rows
 from klsweep.reporting.verdict import shown, verdict
 from klsweep.reporting.verdict.answers import Lack
-from klsweep.reporting.verdict.sentences import sentences, to_type
+from klsweep.reporting.verdict.sentences import details, headline, to_type
 from klsweep.result import Status
 from klsweep.store import Store
 
@@ -28,7 +28,7 @@ def only(store, *goals):
 
 
 def text(found):
-    return " ".join(sentences(found))
+    return " ".join((*headline(found), *details(found)))
 
 
 def linear(tmp_path, *, weights=BETA_NORM, seeds=3, **axes):

@@ -31,24 +31,24 @@ function epochs(rows) {
   return { tick0: 0, dtick: step, range: [1 - 0.03 * last, last + 0.03 * last] };
 }
 
-/** Distortion above rate, both over the epochs; dotted in training, whole in validation. */
+/** Distortion above rate, both over the epochs; dotted in training, whole in validation. In ink: colours tell settings. */
 function drawCurves(plot, rows) {
   const colours = theme();
   const panels = [
-    ["distortion_nats", "y", colours.lines[0]],
-    ["rate_nats", "y2", colours.lines[1]],
+    ["distortion_nats", "y"],
+    ["rate_nats", "y2"],
   ];
   const traces = rows.flatMap((row) => {
     const curve = curveOf(jobIds[row]);
-    return panels.flatMap(([name, yaxis, colour]) =>
+    return panels.flatMap(([name, yaxis]) =>
       ["train", "valid"].map((split) => ({
         x: curve.epoch,
         y: curve[`${split}_${name}`],
         yaxis,
         mode: curve.rows > 1 ? "lines" : "markers",
         opacity: 0.9,
-        line: { color: colour, width: split === "train" ? 1.2 : 1.8, dash: split === "train" ? "dot" : "solid" },
-        marker: { color: colour, symbol: split === "train" ? "circle-open" : "circle", size: 6 },
+        line: { color: colours.ink, width: split === "train" ? 1.2 : 1.8, dash: split === "train" ? "dot" : "solid" },
+        marker: { color: colours.ink, symbol: split === "train" ? "circle-open" : "circle", size: 6 },
         hoverinfo: "text",
         text: curve.epoch.map((epoch, i) =>
           inert(`seed ${seedOf(row)}, epoch ${epoch}, ${split}: ${number(curve[`${split}_${name}`][i])} nats`),

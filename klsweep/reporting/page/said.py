@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from klsweep.reporting import numbers
 from klsweep.reporting.verdict import Verdict, Verdicts
 from klsweep.reporting.verdict.answers import Answer
-from klsweep.reporting.verdict.sentences import interval, lack, seeds, sentences, to_type
+from klsweep.reporting.verdict.sentences import details, headline, interval, lack, seeds, to_type
 from klsweep.reporting.verdict.verdict import typed
 
 UNFOLDED = {"groups": 6, "tables": 2}
@@ -18,7 +18,8 @@ class Said:
     """What one group says; `point` is where its chosen weight stands in the charts, -1 where it does not."""
 
     title: str
-    sentences: tuple[str, ...]
+    headline: str
+    details: tuple[str, ...]
     to_type: tuple[str, ...]
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -44,7 +45,8 @@ def _said(verdict: Verdict, points: list[int], constant: Collection[str]) -> Sai
     nearest = int((finished["axis"] - weight).abs().to_numpy().argmin())
     return Said(
         title=", ".join(f"{name} {value}" for name, value in told.items()) or group.title,
-        sentences=sentences(verdict),
+        headline=" ".join(headline(verdict)),
+        details=details(verdict),
         to_type=to_type(verdict),
         headings=(
             "answer",

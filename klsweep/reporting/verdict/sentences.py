@@ -15,21 +15,25 @@ METRICS = {"elbo_nats": "ELBO", "distortion_nats": "distortion", "rate_nats": "r
 """What is reported of the test split at the chosen weight."""
 
 
-def sentences(verdict: Verdict, *, said_before: str = "") -> tuple[str, ...]:
-    """What a group says, one or two sentences for each question, without what was said of all groups."""
+def headline(verdict: Verdict, *, said_before: str = "") -> tuple[str, ...]:
+    """The answer: the best weight, what it gives, and where collapse lies; without what was said of all groups."""
     first = few(verdict)
-    said = ["" if first == said_before else first, _best(verdict)]
+    said = ["" if first == said_before else first, _best(verdict), _collapse(verdict)]
+    return tuple(filter(None, said))
+
+
+def details(verdict: Verdict) -> tuple[str, ...]:
+    """A sentence for each further question: goals, the bound, the knee, a learned sigma^2, what was lost."""
+    said = [_served(each) for each in verdict.served]
     said += [_bound(verdict.bound)] if verdict.bound else []
-    said += [_collapse(verdict)] if verdict.collapse else []
     said += [_knee(verdict.knee)] if verdict.knee else []
-    said += [_served(each) for each in verdict.served]
     said += [_implied(verdict.implied, verdict.group)] if verdict.implied else []
     if verdict.group.lost:
         jobs = "job" if verdict.group.lost == 1 else "jobs"
         said.append(
             f"{verdict.group.lost} {jobs} of this group did not finish ok and count for nothing here."
         )
-    return tuple(sentence for sentence in said if sentence)
+    return tuple(said)
 
 
 def to_type(verdict: Verdict) -> tuple[str, ...]:
@@ -142,7 +146,8 @@ def _bound(found: Answer) -> str:
 
 def _collapse(verdict: Verdict) -> str:
     found, group = verdict.collapse, verdict.group
-    assert found is not None
+    if found is None:
+        return ""
     largest = _number(float(group.weights[-1]))
     if found.gone.low is None and found.gone.value is None:
         return "No unit is active on average at any weight tried: all have collapsed, the smallest weight included."

@@ -9,7 +9,7 @@ from typing import Any
 from klsweep.reporting.tables import escaped
 from klsweep.reporting.verdict.answers import Answer
 from klsweep.reporting.verdict.refine import REFINED
-from klsweep.reporting.verdict.sentences import few, interval, lack, seeds, sentences, to_type
+from klsweep.reporting.verdict.sentences import details, few, headline, interval, lack, seeds, to_type
 from klsweep.reporting.verdict.verdict import Verdict, Verdicts, typed
 
 GROUPS_SHOWN = 6  # on the screen; summary.md has them all
@@ -29,8 +29,8 @@ def lines(verdicts: Verdicts, path: Path, *, most: int = GROUPS_SHOWN) -> tuple[
     found = [_wrapped(sentence) for sentence in shared.sentences]
     for each in verdicts.each[:most]:
         found.append(_wrapped(shared.title(each)))
-        found += [_wrapped(sentence, "  ") for sentence in sentences(each, said_before=shared.few)]
-        found += [_wrapped(line, "  ") for line in to_type(each)]
+        found.append(_wrapped(" ".join(headline(each, said_before=shared.few)), "  "))
+        found += [_wrapped(line, "  - ") for line in (*details(each), *to_type(each))]
     if len(verdicts.each) > most:
         found.append(f"... and {len(verdicts.each) - most} more groups: summary.md")
     found += [_wrapped(note) for note in notes(verdicts)]
@@ -41,11 +41,14 @@ def lines(verdicts: Verdicts, path: Path, *, most: int = GROUPS_SHOWN) -> tuple[
 def markdown(verdicts: Verdicts, path: Path) -> str:
     """The head of summary.md: for each group its sentences and a table of its answers."""
     shared = _shared(verdicts)
-    parts = ["## Verdict", *(escaped(note) for note in (*notes(verdicts), *shared.sentences))]
+    parts = ["## Verdict", *map(escaped, shared.sentences)]
     for each in verdicts.each:
         parts.append(f"### {escaped(shared.title(each))}")
-        parts.append(" ".join(escaped(sentence) for sentence in sentences(each, said_before=shared.few)))
+        parts.append(" ".join(escaped(sentence) for sentence in headline(each, said_before=shared.few)))
+        if further := details(each):
+            parts.append("\n".join(f"- {escaped(sentence)}" for sentence in further))
         parts += ["\n".join(_table(each))]
+    parts += map(escaped, notes(verdicts))
     if refining := _refining(verdicts, path):
         parts += [escaped(refining[0]), "\n".join(f"    {line.strip()}" for line in refining[1:])]
     return "\n\n".join(parts) + "\n"
@@ -90,7 +93,7 @@ def plain(verdicts: Verdicts) -> dict[str, Any]:
                 "settings": each.group.named,
                 "seeds": each.seeds,
                 "lost": each.group.lost,
-                "sentences": list(sentences(each)),
+                "sentences": [*headline(each), *details(each)],
                 "answers": [_answer(each, name, answer) for name, answer in each.answers],
             }
             for each in verdicts.each
@@ -169,11 +172,12 @@ def _three(value: float | None) -> str:
 
 
 def _wrapped(text: str, indent: str = "") -> str:
+    """Folded under `indent`; lines after the first stand under the text of the first."""
     folded = textwrap.fill(
         text.replace(" %", f"{TIED}%"),
         WIDTH,
         initial_indent=indent,
-        subsequent_indent=indent + ("  " if indent else ""),
+        subsequent_indent=" " * len(indent),
         break_long_words=False,
         break_on_hyphens=False,
     )
