@@ -218,6 +218,8 @@ def test_a_goal_that_nothing_meets_is_told(tmp_path):
         ("rate_nats<=nan", "nan is no number"),
         ("rate_nats=3", "is no goal: allowed: 'metric>=value'"),
         ("odd_units", "write max(odd_units) or min(odd_units)"),
+        ("probe_score", "klsweep measure adds others"),
+        ("units>=1", "which units is meant?: allowed: active_units, odd_units"),
     ],
 )
 def test_a_goal_that_is_none_is_an_error_in_words(tmp_path, goal, words):
@@ -225,6 +227,15 @@ def test_a_goal_that_is_none_is_an_error_in_words(tmp_path, goal, words):
     with pytest.raises(KlsweepError, match="--goal") as caught:
         verdicts_of(store, goal)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("short", "whole"), [("rate<=3", "rate_nats<=3"), ("max(odd)", "max(odd_units)")])
+def test_a_metric_may_be_named_by_those_of_its_words_that_no_other_has(tmp_path, short, whole):
+    store = commit(
+        tmp_path, "s", [Case(beta_norm=beta, further={"odd_units": beta}) for beta in (1.0, 2.0, 3.0)]
+    )
+    (found,), (expected,) = (verdicts_of(store, goal).each[0].served for goal in (short, whole))
+    assert (found.goal.metric, found.weight) == (expected.goal.metric, expected.weight)
 
 
 # ---- a learned variance

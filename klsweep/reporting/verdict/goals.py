@@ -135,22 +135,37 @@ def _frontier(margin: Seen, *, upwards: bool) -> Answer | None:
 
 def _goal(text: str, known: Sequence[str]) -> Goal:
     if bound := BOUND.fullmatch(text):
-        _check(bound[1], known, text)
-        return Goal(text.strip(), bound[1], 1 if bound[2] == ">=" else -1, _number(bound[3], text))
+        metric = _metric(bound[1], known, text)
+        return Goal(text.strip(), metric, 1 if bound[2] == ">=" else -1, _number(bound[3], text))
     if extreme := EXTREME.fullmatch(text):
-        _check(extreme[2], known, text)
-        return Goal(text.strip(), extreme[2], 1 if extreme[1] == "max" else -1, None)
+        metric = _metric(extreme[2], known, text)
+        return Goal(text.strip(), metric, 1 if extreme[1] == "max" else -1, None)
     if alone := ALONE.fullmatch(text):
-        _check(alone[1], known, text)
-        return Goal(text.strip(), alone[1], _direction(alone[1], text), None)
+        metric = _metric(alone[1], known, text)
+        return Goal(text.strip(), metric, _direction(metric, text), None)
     raise ValueError(f"--goal {text!r}: is no goal: {FORMS}")
 
 
-def _check(metric: str, known: Sequence[str], text: str) -> None:
-    if metric not in known:
-        near = get_close_matches(metric, known, n=1)
-        fix = f": did you mean {near[0]}?" if near else ""
-        raise ValueError(f"--goal {text!r}: no metric {metric}: allowed: {', '.join(known)}{fix}")
+def _metric(given: str, known: Sequence[str], text: str) -> str:
+    """The column that is meant: `rate` is rate_nats, for no other of as few words has this one."""
+    if given in known:
+        return given
+    longer = [name for name in known if _is_short_for(given, name)]
+    fewest = min((name.count("_") for name in longer), default=0)
+    meant = [name for name in longer if name.count("_") == fewest]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise ValueError(f"--goal {text!r}: which {given} is meant?: allowed: {', '.join(meant)}")
+    near = get_close_matches(given, known, n=1)
+    fix = f"did you mean {near[0]}?" if near else "klsweep measure adds others"
+    raise ValueError(f"--goal {text!r}: no metric {given}: allowed: {', '.join(known)}: {fix}")
+
+
+def _is_short_for(given: str, name: str) -> bool:
+    """Whether all words of `given` are in `name`, in this order."""
+    words = iter(name.split("_"))
+    return all(word in words for word in given.split("_"))
 
 
 def _number(value: str, text: str) -> float:
