@@ -22,6 +22,7 @@ app = typer.Typer(
     help="How to weight the KL term of a variational auto-encoder, answered for your model and your data.",
     epilog="Start with: klsweep run sweeps/mnist.yaml, then klsweep report results/",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
