@@ -166,6 +166,13 @@ def decode_curve(content: bytes) -> list[dict[str, float | None]]:
     return [dict(zip(known, row, strict=True)) for row in zip(*known.values(), strict=True)]
 
 
+def decode_last_epoch(content: bytes) -> dict[str, float | None]:
+    """The last row of curve.csv, empty where it has none; the others are not looked at. Raises `DamagedError`."""
+    heading, *lines = content.splitlines(keepends=True) or [b""]
+    rows = decode_curve(heading + b"".join(lines[-1:]))
+    return rows[-1] if rows else {}
+
+
 def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """An npz archive; the same arrays give the same bytes."""
     archive = io.BytesIO()

@@ -389,10 +389,13 @@ def test_it_fits_a_phone(show, report):
 
 
 def loaded_anew(page, work):
-    """Wait for the page to load itself anew, `work` done before it does."""
-    page.evaluate("window.isOld = true")
+    """Wait for the page to load itself anew, `work` done before it does, and keep it for 3 seconds from doing so again."""
+    page.evaluate("document.body.dataset.old = true")
     work()
-    page.wait_for_function("window.isOld === undefined && document.querySelector('#runs-table td')")
+    row = page.locator("body:not([data-old]) #runs-table td").first
+    row.wait_for()
+    page.mouse.move(5, 5)
+    row.wait_for()
 
 
 def test_a_page_of_a_running_sweep_loads_itself_anew_and_keeps_what_was_chosen(show, tmp_path):
@@ -434,10 +437,12 @@ def test_a_reader_can_keep_a_page_from_loading_itself_anew(show, tmp_path):
     cases = grid(beta_norm=[0.1, 1.0], seed=[0, 1])
     store = commit(tmp_path, "s", cases[:-1])
     store.write_plan({"fleet": [result(case).job_id for case in cases]})
-    page = show(build(store.refreshed(), reload=0.5).page)  # a request for the page would be heard
+    page = show(build(store.refreshed(), reload=0.5).page, reloads=True)
+    loaded_anew(page, lambda: None)
     page.locator("#live").uncheck()
-    page.wait_for_timeout(5000)  # it waits for 3 seconds without a key or a touch
-    assert page.locator("#live").is_visible()
+    page.evaluate("document.body.dataset.old = true")
+    page.wait_for_timeout(4500)  # it waits for 3 seconds without a key or a touch
+    assert page.locator("body[data-old]").count() == 1
 
 
 def luminance(colour):
