@@ -388,14 +388,11 @@ def test_it_fits_a_phone(show, report):
     assert small == []  # WCAG 2.2, 2.5.8: 24 pixels
 
 
-def loaded_anew(page, work):
-    """Wait for the page to load itself anew, `work` done before it does, and keep it for 3 seconds from doing so again."""
-    page.evaluate("document.body.dataset.old = true")
-    work()
-    row = page.locator("body:not([data-old]) #runs-table td").first
-    row.wait_for()
+def kept_still(page, found):
+    """Wait until there is such an element, and keep the page for 3 seconds from loading itself anew."""
+    page.locator(found).first.wait_for()
     page.mouse.move(5, 5)
-    row.wait_for()
+    page.locator(found).first.wait_for()
 
 
 def test_a_page_of_a_running_sweep_loads_itself_anew_and_keeps_what_was_chosen(show, tmp_path):
@@ -413,23 +410,18 @@ def test_a_page_of_a_running_sweep_loads_itself_anew_and_keeps_what_was_chosen(s
     assert readout(page)["seed"] == "1"
     assert page.locator("#weight-said").inner_text() == "1"
 
-    def one_more():
-        store.commit(made[-2])
-        build(store.refreshed(), reload=1.0)
-
-    loaded_anew(page, one_more)
-    assert page.locator("#runs-said").inner_text() == "1 to 5 of 5 runs found, of 11 in all"
+    store.commit(made[-2])
+    build(store.refreshed(), reload=1.0)
+    kept_still(page, "#runs-said:has-text('1 to 5 of 5 runs found, of 11 in all')")
     assert page.locator('[aria-sort="ascending"]').inner_text() == "rate_nats"
     assert factor(page, "latent_dim").locator("option:checked").inner_text() == "4"
     assert factor(page, "seed").input_value() == "1"
     assert page.locator("#weight-said").inner_text() == "1"
     assert page.evaluate("document.activeElement.id") == "weight"
 
-    def the_last():
-        store.commit(made[-1])
-        build(store.refreshed(), reload=1.0)
-
-    loaded_anew(page, the_last)
+    store.commit(made[-1])
+    build(store.refreshed(), reload=1.0)
+    kept_still(page, "#runs-said:has-text('1 to 6 of 6 runs found, of 12 in all')")
     assert page.locator("#live").count() == 0  # the sweep is complete
 
 
@@ -438,7 +430,8 @@ def test_a_reader_can_keep_a_page_from_loading_itself_anew(show, tmp_path):
     store = commit(tmp_path, "s", cases[:-1])
     store.write_plan({"fleet": [result(case).job_id for case in cases]})
     page = show(build(store.refreshed(), reload=0.5).page, reloads=True)
-    loaded_anew(page, lambda: None)
+    page.evaluate("document.body.dataset.old = true")
+    kept_still(page, "body:not([data-old]) #runs-table td")
     page.locator("#live").uncheck()
     page.evaluate("document.body.dataset.old = true")
     page.wait_for_timeout(4500)  # it waits for 3 seconds without a key or a touch

@@ -15,7 +15,8 @@ function chosenNow() {
   return { setting, table, first: view.first, open, focus: document.activeElement?.id };
 }
 
-const before = byId("live") ? history.state?.klsweep : undefined;
+const before = history.state?.klsweep; // of the page that has just loaded itself anew; who does so by hand begins anew
+if (before) history.replaceState(null, "");
 
 function restoreChoice() {
   if (!before?.setting) return;
