@@ -22,6 +22,7 @@ app = typer.Typer(
     help="How to weight the KL term of a variational auto-encoder, answered for your model and your data.",
     epilog="Start with: klsweep run sweeps/mnist.yaml, then klsweep report results/",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -30,7 +31,7 @@ Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The sweep, a YAML fi
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...",
+        metavar="KEY=VALUE",
         help="Replace an axis: seed=0  beta_norm=0.1,1,10  seed='range(0,3)'  train.epochs=2",
         show_default=False,
     ),
@@ -145,7 +146,7 @@ def plan(
     shard: ShardOf = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what `run` would do: jobs, their weights in every unit, fleets, what is done. Trains nothing."""
+    """Show what `run` would do, and train nothing. Jobs, the weight in every unit, fleets, what is done."""
     from klsweep import api
     from klsweep.cli.planned import plan_json, show_plan
 
@@ -204,7 +205,7 @@ def report(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say which weight to use and why, and write tables, plots and a page of finished jobs."""
+    """Say which weight to use and why. Writes tables, plots and a page of finished jobs."""
     from klsweep import api
     from klsweep.cli.reported import open_pages, report_json, show_report
     from klsweep.cli.watch import watched
@@ -237,7 +238,7 @@ def kinds(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every part a spec can choose, with its settings, defaults and source."""
+    """List every part a spec can choose. Settings, defaults and source of each."""
     from klsweep.cli.kinds import kinds_json, show_kinds
 
     if plot is not None:

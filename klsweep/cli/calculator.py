@@ -47,7 +47,7 @@ def weights(
     list_: Annotated[bool, typer.Option("--list", help="List the public code known, with sources.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")] = False,
 ) -> None:
-    """Say what a KL weight is in every unit, under each reduction, and in public code. Trains nothing."""
+    """Say what a KL weight is in every unit, and in public code. Under each reduction; trains nothing."""
     from klsweep.cli.weights import (
         conventions_json,
         equivalents_json,

@@ -33,7 +33,7 @@ def compare(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")] = False,
 ) -> None:
-    """Compare two sweeps, or two settings of one, seed by seed, and mark the differences that are real."""
+    """Compare two sweeps, or two settings of one, seed by seed. Differences that are real are marked."""
     from klsweep import api
 
     found = api.compare(path, *others, metrics=metric or ())

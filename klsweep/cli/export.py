@@ -43,7 +43,7 @@ def export(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")] = False,
 ) -> None:
-    """Write finished jobs as tables or into the local store of an experiment tracker. Nothing is sent anywhere."""
+    """Write finished jobs as tables, or for an experiment tracker. Its store is local: nothing is sent anywhere."""
     from klsweep import api
 
     with counted("exporting") as listen:

@@ -41,7 +41,7 @@ def forecast(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")] = False,
 ) -> None:
-    """Say what the data's spectrum predicts: active units, rate, error, total collapse. Trains nothing."""
+    """Say what the data's spectrum predicts, and train nothing. Active units, rate, error, total collapse."""
     from klsweep import api
     from klsweep.cli.foreseen import forecast_json, show_forecast, write_forecast
     from klsweep.cli.progress import progress

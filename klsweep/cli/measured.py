@@ -38,7 +38,7 @@ def measure(
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")] = False,
 ) -> None:
-    """Measure more of every finished job from its weights: new columns in the report, nothing trained again."""
+    """Measure more of every finished job, from its weights. New columns in the report, nothing trained again."""
     from klsweep import api
 
     with counted("measuring") as listen:

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
-from klsweep.cli.screen import duration, number, say, say_folded, show
+from klsweep.cli.screen import duration, number, say, say_folded, show_rows
 from klsweep.running.plan import Plan
 from klsweep.spec.row import settings_row
 
@@ -60,10 +57,10 @@ def show_plan(plan: Plan) -> None:
         say("axes:")
         for name, labels in sweep.axes.items():
             say(f"  {name} ({len(labels)}): {', '.join(labels)}")
-    show(_table(plan))
+    _show_jobs(plan)
 
 
-def _table(plan: Plan) -> Table:
+def _show_jobs(plan: Plan) -> None:
     """One line a job: its id, what varies, the weight in every unit, its state."""
     rows = _rows(plan)
     varying = [
@@ -71,17 +68,21 @@ def _table(plan: Plan) -> Table:
         for name in rows[0]
         if name not in (*WEIGHTS, "theta", "input_dim") and len({row[name] for row in rows}) > 1
     ]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("job", *varying):
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for name in ("beta_norm", "beta", "raw weight"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for job, row in zip(plan.sweep.jobs, rows, strict=True):
-        weights = [number(float(row[name] or 0.0)) for name in WEIGHTS]
-        cells = [job.id, *(str(row[name]) for name in varying), *weights, _state(plan, job.id)]
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
+    cells = [
+        (
+            job.id,
+            *(str(row[name]) for name in varying),
+            *(number(float(row[name] or 0.0)) for name in WEIGHTS),
+            _state(plan, job.id),
+        )
+        for job, row in zip(plan.sweep.jobs, rows, strict=True)
+    ]
+    words = ["job", *(name.replace("_", " ") for name in varying)]
+    show_rows(
+        [*words, "beta_norm", "beta", "raw weight", "state"],
+        cells,
+        right=[*[False] * len(words), True, True, True, False],
+    )
 
 
 def _rows(plan: Plan) -> list[dict[str, Any]]:

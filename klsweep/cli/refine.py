@@ -39,7 +39,7 @@ def refine(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")] = False,
 ) -> None:
-    """Write the spec that narrows a sweep's verdict: more weights where the answer lies, more seeds if needed."""
+    """Write the spec that narrows a sweep's verdict. More weights where the answer lies, more seeds if needed."""
     from klsweep import api
 
     found = api.refine(path, out=out, goals=goal or (), around=around, points=points, seeds=seeds)

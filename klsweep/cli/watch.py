@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from klsweep.reporting import Report
 
 
+RELOAD = 10.0
+"""Seconds after which a browser loads the page of a running sweep anew, at least: it is of several megabytes."""
+
+
 @dataclass(frozen=True, eq=False)
 class Refresh:
     """A report that was made anew."""
@@ -56,7 +60,11 @@ def watch(
         pause = every
         for store in stores:
             known = seen.get(store.path)
-            if fresh := _refresh(store, known, partial(build, store, out=out, goals=goals, style=style)):
+            if fresh := _refresh(
+                store,
+                known,
+                partial(build, store, out=out, goals=goals, style=style, reload=max(every, RELOAD)),
+            ):
                 seen[store.path] = fresh
                 pause = max(pause, fresh.seconds)  # a large report never takes more than half of a core
                 tell(fresh)

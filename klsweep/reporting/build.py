@@ -45,13 +45,18 @@ class Report:
 
 
 def build(
-    store: Store, *, out: Path | None = None, goals: Sequence[str] = (), style: str = "screen"
+    store: Store,
+    *,
+    out: Path | None = None,
+    goals: Sequence[str] = (),
+    style: str = "screen",
+    reload: float | None = None,
 ) -> Report:
     """Write tables, plots and the page to `<sweep>/report`, or to `out/<sweep>`; the same store gives the same bytes.
 
     `goals` are answered in the verdict, as `active_units>=8`. The plots of the `style` `paper` are as wide as a
-    column of a paper. Raises `StoreError` where the directory cannot be written, and `KlsweepError` where a goal or
-    the style is none.
+    column of a paper. While jobs are missing, a browser loads the page anew every `reload` seconds. Raises
+    `StoreError` where the directory cannot be written, and `KlsweepError` where a goal or the style is none.
     """
     if style not in looks.LOOKS:
         raise KlsweepError(f"--style {style}: unknown style: allowed: {', '.join(looks.LOOKS)}")
@@ -59,12 +64,17 @@ def build(
     runs = rows.runs(store)
     summary = stats.summary(runs)
     found = verdicts(store, runs, goals)
-    notes = _notes(store, runs)
+    planned = {job_id for ids in store.plan().values() for job_id in ids}
+    missing = len(planned - set(runs["job_id"]))
+    notes = _notes(store, runs, missing=missing, planned=len(planned))
+    again = reload if missing else None
     head = shown.markdown(found, store.path)
     material = plots.material(store, runs, summary, found.each)
     files = []
     try:
-        made = _made(material, looks.LOOKS[style], lambda: page(store, runs, summary, found, notes))
+        made = _made(
+            material, looks.LOOKS[style], lambda: page(store, runs, summary, found, notes, reload=again)
+        )
         for name, content in (*_tables(runs, summary, head), *made):
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,18 +130,15 @@ def _remove_stale(directory: Path, written: list[Path]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _notes(store: Store, runs: pd.DataFrame) -> tuple[str, ...]:
+def _notes(store: Store, runs: pd.DataFrame, *, missing: int, planned: int) -> tuple[str, ...]:
     count = Counter(runs["status"])
     said = [
         f"{count[str(status)]} of {len(runs)} jobs {_ENDED[status]}: listed in runs.csv, in no mean and no plot"
         for status in _ENDED
         if count[str(status)]
     ]
-    planned = {job_id for ids in store.plan().values() for job_id in ids}
-    if missing := len(planned - set(runs["job_id"])):
-        said.append(
-            f"{missing} of {len(planned)} planned jobs have no result yet: the report is of the others"
-        )
+    if missing:
+        said.append(f"{missing} of {planned} planned jobs have no result yet: the report is of the others")
     if not count[str(Status.OK)]:
         said.append("no job has finished ok: there are no plots")
     if repeated := stats.repeats(runs):

@@ -80,9 +80,9 @@ def _unshown(jobs: Sequence[Mapping[str, Any]], frame: pd.DataFrame) -> pd.DataF
 def leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Fields by dotted path; a list or an empty mapping is a value."""
     for name, item in value.items():
-        if isinstance(item, Mapping) and item:
+        if isinstance(item, dict) and item:
             yield from leaves(item, f"{prefix}{name}.")
-        elif isinstance(item, Mapping | list | tuple | bool):
+        elif isinstance(item, dict | list | tuple | bool):
             yield f"{prefix}{name}", json.dumps(item, sort_keys=True)
         else:
             yield f"{prefix}{name}", item

@@ -31,6 +31,8 @@ FIELDS = {
 }
 """What result.json holds beside its schema and checksum."""
 
+STATUSES = frozenset(Status)
+
 WORDS = frozenset(COLUMNS[: COLUMNS.index("schedule") + 1])
 """Columns of text; the other fixed ones are numbers."""
 
@@ -67,8 +69,7 @@ def decode_result(content: bytes, job_id: str) -> dict[str, Any]:
     body = decode_object(content)
     if body.get("schema") != SCHEMA:
         raise DamagedError(f"has schema {body.get('schema')!r}; this klsweep reads schema {SCHEMA}")
-    if body.pop("checksum", None) != checksum(body):
-        raise DamagedError("does not match its checksum")
+    verify(body)
     if missing := FIELDS.keys() - body.keys():
         raise DamagedError(f"has no {' and no '.join(sorted(missing))}")
     if wrong := [name for name, kind in FIELDS.items() if not isinstance(body[name], kind)]:
@@ -76,21 +77,32 @@ def decode_result(content: bytes, job_id: str) -> dict[str, Any]:
     _check_values(body)
     if body["job_id"] != job_id or job_digest(body["job"]) != job_id:
         raise DamagedError(f"belongs to job {body['job_id']}")
-    if body["status"] not in set(Status):
+    if body["status"] not in STATUSES:
         raise DamagedError(f"has the unknown status {body['status']!r}")
     return body
 
 
 def decode_object(content: bytes) -> dict[str, Any]:
-    """A JSON object of finite numbers and text that can be encoded. Raises `DamagedError`."""
+    """A JSON object of text that can be encoded. Raises `DamagedError`."""
     try:
-        body = json.loads(content, parse_constant=_refused)
-        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()  # 1e999 is infinite
+        body = json.loads(content.decode(), parse_constant=_refused)
+        if b"\\u" in content:  # it may be half a letter
+            json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"is not JSON ({error})") from None
     if not isinstance(body, dict):
         raise DamagedError("is not a JSON object")
     return body
+
+
+def verify(body: dict[str, Any]) -> None:
+    """Take out the checksum. Raises `DamagedError` where it is not that of the rest, or a number is not finite."""
+    try:
+        is_whole = body.pop("checksum", None) == checksum(body, allow_nan=False)
+    except (ValueError, RecursionError) as error:  # 1e999 is infinite
+        raise DamagedError(f"is not JSON ({error})") from None
+    if not is_whole:
+        raise DamagedError("does not match its checksum")
 
 
 def _refused(token: str) -> None:
@@ -142,11 +154,23 @@ def encode_curve(curve: Sequence[Mapping[str, Scalar]]) -> bytes:
 def decode_curve(content: bytes) -> list[dict[str, float | None]]:
     """The rows of curve.csv; a column that an earlier klsweep did not write is unknown. Raises `DamagedError`."""
     try:
-        rows = list(csv.DictReader(io.StringIO(content.decode()), strict=True))
-        known = [{name: float(cell) if cell else None for name, cell in row.items()} for row in rows]
-    except (ValueError, TypeError, csv.Error) as error:  # TypeError: of a line with more cells than columns
+        names, *lines = csv.reader(io.StringIO(content.decode()), strict=True)
+        columns = {
+            name: [float(cell) if cell else None for cell in cells]
+            for name, *cells in zip(names, *lines, strict=True)
+        }
+    except (ValueError, csv.Error) as error:  # ValueError: also of lines that are not equally long
         raise DamagedError(f"is no table of numbers ({error})") from None
-    return [{**dict.fromkeys(CURVE_COLUMNS), **row} for row in known]
+    unknown = [None] * len(lines)
+    known = dict.fromkeys(CURVE_COLUMNS, unknown) | columns
+    return [dict(zip(known, row, strict=True)) for row in zip(*known.values(), strict=True)]
+
+
+def decode_last_epoch(content: bytes) -> dict[str, float | None]:
+    """The last row of curve.csv, empty where it has none; the others are not looked at. Raises `DamagedError`."""
+    heading, *lines = content.splitlines(keepends=True) or [b""]
+    rows = decode_curve(heading + b"".join(lines[-1:]))
+    return rows[-1] if rows else {}
 
 
 def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -189,9 +213,10 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def checksum(body: Mapping[str, Any]) -> str:
+def checksum(body: Mapping[str, Any], *, allow_nan: bool = True) -> str:
     """Of a mapping, however its keys are ordered."""
-    return sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=allow_nan)
+    return sha256(text.encode())
 
 
 def finite(values: Mapping[str, Scalar]) -> dict[str, Scalar]:

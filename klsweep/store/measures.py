@@ -36,8 +36,7 @@ def decode(content: bytes, *, weights: str) -> dict[str, Measure]:
     body = codec.decode_object(content)
     if body.get("schema") != SCHEMA:
         raise DamagedError(f"is not of schema {SCHEMA}")
-    if body.pop("checksum", None) != codec.checksum(body):
-        raise DamagedError("does not match its checksum")
+    codec.verify(body)
     try:
         if body["weights"] != weights:
             return {}

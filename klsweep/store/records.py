@@ -1,5 +1,6 @@
 """Reading what was committed: every result that is whole, and what is wrong with the others."""
 
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,8 +104,16 @@ def weights_of(files: Mapping[str, Mapping[str, Any]]) -> str:
 def _check_sizes(directory: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise `DamagedError` where a file beside result.json is absent or cut short."""
     for name, facts in files.items():
-        path = directory / name
-        size = path.stat().st_size if path.is_file() else None
+        size = _size(directory / name)
         if size != facts["bytes"]:
             found = "is absent" if size is None else f"has {size}"
             raise DamagedError(f"names {name} with {facts['bytes']} bytes, which {found}")
+
+
+def _size(path: Path) -> int | None:
+    """Of a file in bytes; None where there is none."""
+    try:
+        facts = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else None

@@ -198,6 +198,10 @@ class Store:
         """The learning curve, one row per epoch; empty where the job has none or it is damaged."""
         return self._sidecar(job_id, "curve.csv", codec.decode_curve) or []
 
+    def last_epoch(self, job_id: str) -> dict[str, float | None]:
+        """The last row of the learning curve; empty where the job has none or it is damaged."""
+        return self._sidecar(job_id, "curve.csv", codec.decode_last_epoch) or {}
+
     def arrays(self, job_id: str) -> dict[str, NDArray[Any]]:
         """The small arrays of a job; empty where it has none or they are damaged."""
         return self._sidecar(job_id, "arrays.npz", codec.decode_arrays) or {}

@@ -1,9 +1,9 @@
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +39,7 @@ def test_help_names_every_command():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_has_an_example_and_it_is_one_that_parses(command):
     shown = " ".join(invoke(command, "--help").stdout.split())
-    example = re.search(rf"Example: (klsweep {command}[^│]*)", shown)
+    example = re.search(rf"Example: (klsweep {command}.*)", shown)
     assert example, shown
 
 
@@ -61,13 +61,17 @@ print("LOADED:", sorted(heavy & set(sys.modules)))
 
 
 def test_help_is_about_as_quick_as_the_library_it_is_made_with():
-    def seconds(*arguments):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
-        return time.perf_counter() - started
+    """1.25 times its import, when measured: `benchmarks/README.md`. Markup of rich alone would make it 3 times."""
 
-    least = min(seconds("-c", "import typer, rich.console") for _ in range(2))
-    assert min(seconds("-m", "klsweep", "--help") for _ in range(2)) < 4 * least + 0.2
+    def seconds(*arguments):
+        with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return usage.ru_utime + usage.ru_stime
+
+    pairs = [(seconds("-m", "klsweep", "--help"), seconds("-c", "import typer")) for _ in range(7)]
+    assert statistics.median(ours / theirs for ours, theirs in pairs) < 2
 
 
 # ---- plan

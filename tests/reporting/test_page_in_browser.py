@@ -73,9 +73,9 @@ def report(store):
 @pytest.fixture
 def show(browser):
     """Opens a page and, at the end, sees that it was silent and asked for nothing but itself."""
-    contexts, heard = [], []
+    contexts, heard, reloading = [], [], set()
 
-    def open_page(path, **options):
+    def open_page(path, *, reloads=False, **options):
         context = browser.new_context(
             **{"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"} | options
         )
@@ -87,13 +87,14 @@ def show(browser):
         page.on("request", lambda request: request.url.startswith("data:") or heard.append(request.url))
         page.goto(path.as_uri())
         assert heard.pop(0) == path.as_uri()
+        reloading.update([path.as_uri()] if reloads else [])
         page.wait_for_function("document.querySelector('#runs-table thead th') !== null")
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert heard == []
+    assert [each for each in heard if each not in reloading] == []
 
 
 def scrolled(page):
@@ -315,6 +316,23 @@ def test_the_filter_finds_what_it_says(show, report, text, query):
     assert [row[0] for row in table(page)] == expected[:25]
 
 
+def test_the_filter_compares_what_was_measured(show, report):
+    low, high = report.runs["rate_nats"].nlargest(17).tolist()[-1:-3:-1]
+    page = show(report.page)
+    page.get_by_label("filter").fill(f"rate_nats<{(low + high) / 2!r}")
+    page.locator("#runs-said", has_text="of 16 runs found, of 32 in all").wait_for()
+    assert [row[0] for row in table(page)] == report.runs.query("rate_nats <= @low")["job_id"].tolist()
+
+
+def test_a_filter_that_every_run_passes_leaves_them_all(show, report):
+    page = show(report.page)
+    page.locator("#later").click()
+    page.get_by_label("filter").fill(f"rate_nats<{report.runs['rate_nats'].max() + 1!r}")
+    page.locator("#runs-said", has_text="1 to 25 of 32 runs found, all there are").wait_for()
+    page.get_by_label("filter").fill("")
+    page.wait_for_function("document.querySelector('#runs-said').textContent === '1 to 25 of 32 runs'")
+
+
 def test_a_job_opens_by_its_link_with_settings_curve_and_error(show, tmp_path):
     store = commit(tmp_path, "s", grid(beta_norm=[0.1, 1.0], seed=[0, 1]))
     store.commit(replace(result(Case(seed=2, status=Status.FAILED)), error="ValueError: <b>no</b>"))
@@ -368,6 +386,56 @@ def test_it_fits_a_phone(show, report):
         }).map((one) => one.id || one.textContent)"""
     )
     assert small == []  # WCAG 2.2, 2.5.8: 24 pixels
+
+
+def kept_still(page, found):
+    """Wait until there is such an element, and keep the page for 3 seconds from loading itself anew."""
+    page.locator(found).first.wait_for()
+    page.mouse.move(5, 5)
+    page.locator(found).first.wait_for()
+
+
+def test_a_page_of_a_running_sweep_loads_itself_anew_and_keeps_what_was_chosen(show, tmp_path):
+    cases = grid(latent_dim=[2, 4], beta_norm=[0.1, 1.0, 10.0], seed=[0, 1])
+    made = [result(case) for case in cases]
+    store = commit(tmp_path, "s", cases[:-2])
+    store.write_plan({"fleet": [each.job_id for each in made]})
+    page = show(build(store.refreshed(), reload=1.0).page, reloads=True)
+    factor(page, "latent_dim").select_option(label="4")
+    factor(page, "seed").select_option(label="1")
+    page.get_by_role("button", name="rate_nats", exact=True).click()
+    page.locator("#filter").fill("latent_dim=4")
+    page.locator("#weight").focus()
+    page.keyboard.press("End")
+    assert readout(page)["seed"] == "1"
+    assert page.locator("#weight-said").inner_text() == "1"
+
+    store.commit(made[-2])
+    build(store.refreshed(), reload=1.0)
+    kept_still(page, "#runs-said:has-text('1 to 5 of 5 runs found, of 11 in all')")
+    assert page.locator('[aria-sort="ascending"]').inner_text() == "rate_nats"
+    assert factor(page, "latent_dim").locator("option:checked").inner_text() == "4"
+    assert factor(page, "seed").input_value() == "1"
+    assert page.locator("#weight-said").inner_text() == "1"
+    assert page.evaluate("document.activeElement.id") == "weight"
+
+    store.commit(made[-1])
+    build(store.refreshed(), reload=1.0)
+    kept_still(page, "#runs-said:has-text('1 to 6 of 6 runs found, of 12 in all')")
+    assert page.locator("#live").count() == 0  # the sweep is complete
+
+
+def test_a_reader_can_keep_a_page_from_loading_itself_anew(show, tmp_path):
+    cases = grid(beta_norm=[0.1, 1.0], seed=[0, 1])
+    store = commit(tmp_path, "s", cases[:-1])
+    store.write_plan({"fleet": [result(case).job_id for case in cases]})
+    page = show(build(store.refreshed(), reload=0.5).page, reloads=True)
+    page.evaluate("document.body.dataset.old = true")
+    kept_still(page, "body:not([data-old]) #runs-table td")
+    page.locator("#live").uncheck()
+    page.evaluate("document.body.dataset.old = true")
+    page.wait_for_timeout(4500)  # it waits for 3 seconds without a key or a touch
+    assert page.locator("body[data-old]").count() == 1
 
 
 def luminance(colour):
@@ -425,7 +493,10 @@ def test_on_paper_it_is_light_and_whole_and_has_no_controls(show, report):
         assert f"{name} {shown[name]}" in page.locator("p.setting").inner_text()
     assert page.locator(".answers").last.is_visible()
     assert page.locator(".chart .main-svg").count() >= 8
+    assert [row[0] for row in table(page)] == report.runs["job_id"].tolist()
     assert page.pdf(format="A4").startswith(b"%PDF")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert len(table(page)) == 25
 
 
 def test_hostile_names_are_shown_and_do_nothing(show, tmp_path):

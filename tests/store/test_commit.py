@@ -38,6 +38,14 @@ def test_every_field_comes_back_as_it_was(store, make):
     np.testing.assert_array_equal(weights["encoder.weight"], np.eye(3, dtype=np.float32))
 
 
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_the_last_epoch_is_the_last_row_of_the_curve(store, make, epochs):
+    result = make(curve=[dict.fromkeys(CURVE_COLUMNS, 0.1) | {"epoch": n, "s": None} for n in range(epochs)])
+    store.commit(result)
+    last = store.refreshed().last_epoch(result.job_id)
+    assert last == (dict(result.curve[-1]) if epochs else {})
+
+
 def test_a_number_that_is_not_finite_becomes_null_in_strict_json_and_an_empty_cell(store, make):
     curve = [dict.fromkeys(CURVE_COLUMNS, float("nan"))]
     result = make(row={"x": float("nan"), "y": float("-inf")}, curve=curve, provenance={"z": float("inf")})

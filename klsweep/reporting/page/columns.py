@@ -1,7 +1,7 @@
 """Columns of a table as compact JSON values: numbers in as many digits as a reader needs, text told once."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -34,13 +34,14 @@ def column(values: "pd.Series[Any]") -> dict[str, Any]:
     return {"name": name, "texts": texts(None if pd.isna(value) else str(value) for value in values)}
 
 
-def leaves(value: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+def leaves(value: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """A nested mapping by path; lists and empty mappings are values."""
-    found: dict[tuple[str, ...], Any] = {}
     for name, item in value.items():
         path = (*prefix, name)
-        found |= leaves(item, path) if isinstance(item, Mapping) and item else {path: item}
-    return found
+        if isinstance(item, dict) and item:
+            yield from leaves(item, path)
+        else:
+            yield path, item
 
 
 def mappings(each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -48,7 +49,7 @@ def mappings(each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     A level is kept in a list of its own, so that an unknown path (code -1) is not taken for a null.
     """
-    flat = [leaves(one) for one in each]
+    flat = [dict(leaves(one)) for one in each]
     found = []
     for path in dict.fromkeys(path for one in flat for path in one):
         levels: list[Any] = []

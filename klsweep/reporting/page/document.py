@@ -33,14 +33,20 @@ WORDS = 2_000
 READ = {"curves": 2_000, "pictures": 300}
 """Jobs of which they are read at most, so that a page is made in seconds however large the sweep is."""
 
-SCRIPTS = ("reading", "choice", "look", "charts", "learning", "pictures", "runs", "job", "start")
+SCRIPTS = ("reading", "choice", "look", "charts", "learning", "pictures", "runs", "job", "live", "start")
 """The page's own code, in the order in which it runs."""
 
 
 def page(
-    store: Store, runs: pd.DataFrame, summary: pd.DataFrame, verdicts: Verdicts, notes: Sequence[str] = ()
+    store: Store,
+    runs: pd.DataFrame,
+    summary: pd.DataFrame,
+    verdicts: Verdicts,
+    notes: Sequence[str] = (),
+    *,
+    reload: float | None = None,
 ) -> bytes:
-    """The page of a sweep; the same store gives the same bytes."""
+    """The page of a sweep; the same store gives the same bytes. In a browser it loads itself anew every `reload` s."""
     found = points(runs, summary)
     turns = jobs.turns(runs)
     drawn = rounds.fill(
@@ -70,6 +76,7 @@ def page(
         "constant": settings.constant(summary),
         "origin": origin(store, runs),
         "left_out": [],
+        "reload": reload,
     }
     pictured = rounds.fill(
         turns,
@@ -115,7 +122,7 @@ def _code() -> str:
 
 def _library() -> str:
     """plotly.js as its package ships it, with its notice; what would end or open a script element is escaped."""
-    from plotly.offline import get_plotlyjs  # takes half a second, and a sweep without results needs none
+    from plotly.offline import get_plotlyjs  # not quick to import, and a sweep without results needs none
 
     text = str(get_plotlyjs()).replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(r"<(?=/script|script|!--)", r"\\x3C", text, flags=re.IGNORECASE)

@@ -1,7 +1,8 @@
 // The table of all runs: filtered, sorted, a page at a time.
 
 const ROWS = 25;
-const view = { rows: [], first: 0, by: null, down: false, names: runs.shown };
+const ROWS_ON_PAPER = 1000; // some thirty sheets; runs.csv has them all
+const view = { rows: [], first: 0, most: ROWS, by: null, down: false, names: runs.shown };
 const collator = new Intl.Collator("en", { numeric: true });
 
 const NEAR = 1e-3; // 0.0316 finds 0.0316227766, as the table shows it
@@ -81,14 +82,19 @@ function line(row) {
   );
 }
 
+/** That a filter is at work, and of how many runs; nothing without one. */
+function foundSaid() {
+  if (byId("filter").value.trim() === "") return "";
+  return view.rows.length === total ? " found, all there are" : ` found, of ${total.toLocaleString("en")} in all`;
+}
+
 function fillTable() {
   const table = byId("runs-table");
   table.tHead.replaceChildren(element("tr", {}, ...view.names.map(heading)));
-  const last = Math.min(view.first + ROWS, view.rows.length);
+  const last = Math.min(view.first + view.most, view.rows.length);
   table.tBodies[0].replaceChildren(...view.rows.slice(view.first, last).map(line));
-  const some = view.rows.length === total ? "" : ` of ${total.toLocaleString("en")}`;
   byId("runs-said").textContent = view.rows.length
-    ? `${view.first + 1} to ${last} of ${view.rows.length.toLocaleString("en")} runs${some && ` found,${some} in all`}`
+    ? `${view.first + 1} to ${last} of ${view.rows.length.toLocaleString("en")} runs${foundSaid()}`
     : `None of ${total.toLocaleString("en")} runs`;
   byId("earlier").disabled = view.first === 0;
   byId("later").disabled = last === view.rows.length;
@@ -97,4 +103,18 @@ function fillTable() {
 function turnPage(step) {
   view.first = Math.max(0, view.first + step * ROWS);
   fillTable();
+}
+
+/** Paper has no pages to turn in a table: it gets all rows, up to a limit; afterwards the screen has its own again. */
+function addRowsOnPaper() {
+  let first = 0;
+  addEventListener("beforeprint", () => {
+    if (view.most === ROWS) first = view.first;
+    Object.assign(view, { first: 0, most: ROWS_ON_PAPER });
+    fillTable();
+  });
+  addEventListener("afterprint", () => {
+    Object.assign(view, { first, most: ROWS });
+    fillTable();
+  });
 }

@@ -123,6 +123,7 @@ if (metrics.length) {
   addPictures();
   addCharts();
   addPrinting();
+  restoreChoice();
   showAll();
   for (const button of document.querySelectorAll("[data-point]"))
     button.addEventListener("click", () => {
@@ -143,5 +144,9 @@ byId("later").addEventListener("click", () => turnPage(1));
 byId("job-close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", closeJob);
 addEventListener("hashchange", showJob);
+addRowsOnPaper();
+restoreView();
 sift();
+restorePlace();
 showJob();
+reloadWhileItRuns();

@@ -11,7 +11,6 @@ import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
@@ -145,6 +144,8 @@ def _svg(figure: Figure) -> bytes:
 
 
 def _pdf(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # a fifth of a second, for paper alone
+
     file, canvas = io.BytesIO(), cast("Any", FigureCanvasPdf(figure))
     canvas.print_pdf(file, metadata={"CreationDate": None})
     return file.getvalue()

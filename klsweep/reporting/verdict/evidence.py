@@ -22,7 +22,7 @@ def evidence(store: Store, runs: pd.DataFrame) -> pd.DataFrame:
     reduction only rescales the gradient, and Adam divides that scale out.
     """
     jobs = {record.job_id: record.job for record in store.records()}
-    last = [_last(store.curve(job_id)) for job_id in runs["job_id"]]
+    last = [_validated(store.last_epoch(job_id)) for job_id in runs["job_id"]]
     found = {name: pd.Series([row[name] for row in last], dtype="float64") for name in VALIDATED}
     elbo = -(found[VALIDATED[0]] + found[VALIDATED[1]])
     known = [jobs[job_id] for job_id in runs["job_id"]]
@@ -40,8 +40,7 @@ def group_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in settings.columns(table) if name not in apart]
 
 
-def _last(curve: list[dict[str, float | None]]) -> dict[str, float]:
-    row = curve[-1] if curve else {}
+def _validated(row: Mapping[str, float | None]) -> dict[str, float]:
     values = {name: row.get(name) for name in VALIDATED}
     return {name: math.nan if value is None else float(value) for name, value in values.items()}
 

@@ -135,13 +135,19 @@ def filled(values: Floats) -> Floats:
 
 def _seen(rows: pd.DataFrame, metric: str, split: Split) -> Seen:
     """The mean of jobs that repeat weight and seed: under another reduction, or in another unit."""
-    known = rows[np.isfinite(rows[metric].to_numpy(dtype=float, na_value=np.nan))]
-    table = known.assign(value=known[metric].astype("float64"))
-    cells = table.pivot_table(index="seed", columns="axis", values="value", aggfunc="mean").sort_index(axis=1)
-    values = cells.to_numpy(dtype=float)
-    present = np.isfinite(values).sum(axis=0)
+    values = rows[metric].to_numpy(dtype=float, na_value=np.nan)
+    seed_of, _ = pd.factorize(rows["seed"], sort=True)
+    known = np.isfinite(values) & (seed_of >= 0)
+    seeds, seed = np.unique(seed_of[known], return_inverse=True)
+    weights, weight = np.unique(rows["axis"].to_numpy(dtype=float)[known], return_inverse=True)
+    shape = (len(seeds), len(weights))
+    jobs, sums = np.zeros(shape, dtype=np.intp), np.zeros(shape)
+    np.add.at(jobs, (seed, weight), 1)
+    np.add.at(sums, (seed, weight), values[known])
+    cells = np.divide(sums, jobs, out=np.full(shape, np.nan), where=jobs > 0)
+    present = (jobs > 0).sum(axis=0)
     counts = pd.api.types.is_integer_dtype(rows[metric])
-    return Seen(cells.columns.to_numpy(dtype=float), filled(values), present, split, counts)
+    return Seen(weights, filled(cells), present, split, counts)
 
 
 def _key(weight: float) -> float:
