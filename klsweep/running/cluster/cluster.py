@@ -12,17 +12,18 @@ from klsweep.errors import ClusterError, DeviceError, StoreError
 from klsweep.running import preflight
 from klsweep.running.clock import Trouble
 from klsweep.running.cluster import host
-from klsweep.running.cluster.driver import Look, Submit
 from klsweep.running.cluster.engine import (
     EXTRAS,
     Broke,
     Ended,
     Gone,
+    Look,
     Looked,
     Lost,
     Ready,
     Settings,
     Size,
+    Submit,
     Word,
 )
 from klsweep.running.cluster.host import Order, Place, Question

@@ -11,15 +11,16 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from klsweep.running.cluster.engine import (
     Engine,
     EngineGoneError,
     Gone,
+    Look,
     Ready,
     Settings,
+    Submit,
     Word,
 )
 
@@ -32,22 +33,6 @@ WORKER_SECONDS = 60.0
 """How long a cluster may be without any worker, at first and in the midst of a run, before the run is given up."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-@dataclass(frozen=True)
-class Look:
-    """The run's word: have every worker look."""
-
-    question: bytes
-
-
-@dataclass(frozen=True)
-class Submit:
-    """The run's word: have this done."""
-
-    order: str
-    content: bytes
-    gpu: bool
 
 
 def main(handle: int) -> None:

@@ -89,6 +89,22 @@ class Gone:
 Word = Ready | Looked | Ended | Lost | Broke | Gone
 
 
+@dataclass(frozen=True)
+class Look:
+    """The run's word: have every worker look."""
+
+    question: bytes
+
+
+@dataclass(frozen=True)
+class Submit:
+    """The run's word: have this done."""
+
+    order: str
+    content: bytes
+    gpu: bool
+
+
 class EngineGoneError(Exception):
     """The engine cannot be reached, or no more; its text says what was tried."""
 

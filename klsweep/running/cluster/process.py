@@ -11,8 +11,7 @@ from multiprocessing.connection import Connection
 from typing import IO, TypeVar
 
 from klsweep.errors import ClusterError
-from klsweep.running.cluster.driver import Look, Submit
-from klsweep.running.cluster.engine import Gone, Settings, Word
+from klsweep.running.cluster.engine import Gone, Look, Settings, Submit, Word
 
 OPEN_SECONDS = 150.0
 """How long an engine may take to be there, with a worker, or every worker to look: longer than the driver waits."""
