@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test smoke browser clean
+.PHONY: run test smoke browser chaos cluster-test clean
 
 run: $(VENV)/installed  ## Train the MNIST sweep and report on it.
 	$(BIN)/klsweep run sweeps/mnist.yaml
@@ -28,6 +28,10 @@ browser:  ## Debian's Chromium, where it can be installed, for the tests of the 
 
 chaos: $(VENV)/installed-dev  ## Kill runner and workers at 20 random moments; KLSWEEP_CHAOS_SEED=1 for others.
 	KLSWEEP_CHAOS=20 $(BIN)/pytest -s tests/faults/test_chaos.py
+
+cluster-test: $(VENV)/installed-dev  ## Install Dask and Ray (250 MB), then run sweeps on both, with workers killed.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dask,ray]'
+	KLSWEEP_CLUSTER=1 $(BIN)/pytest -v tests/cluster
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -5,7 +5,8 @@
     │   ├── SpecError       a sweep spec or a `key=value`
     │   └── DataError       data that is missing, damaged or not what the spec says
     ├── StoreError          a results directory that cannot be read or written
-    └── DeviceError         a device that was asked for and is not there
+    ├── DeviceError         a device that was asked for and is not there
+    └── ClusterError        a cluster that cannot be reached, or whose workers cannot take part
 
 A failed *job* is never an exception: it is a `klsweep.result.Result` whose status says so.
 """
@@ -57,6 +58,10 @@ class StoreError(KlsweepError):
 
 class DeviceError(KlsweepError):
     """A device that was asked for and is not there."""
+
+
+class ClusterError(KlsweepError):
+    """A cluster that cannot be reached, or whose workers cannot take part."""
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: work stopped because it was asked to

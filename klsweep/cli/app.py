@@ -96,8 +96,16 @@ def run(
         typer.Option(help="Processes at a time; default: one per core or GPU.", show_default=False),
     ] = None,
     backend: Annotated[
-        str, typer.Option(help="local (child processes) or inline (in this one, to debug).")
+        str, typer.Option(help="local (child processes), dask or ray, or inline (this process, to debug).")
     ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Of a Dask scheduler or a Ray cluster; without it one of this machine is started.",
+            show_default=False,
+        ),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed jobs again.")] = False,
     limit: Annotated[
         int | None,
@@ -111,17 +119,17 @@ def run(
     from klsweep import api
     from klsweep.cli.progress import Silent, progress
     from klsweep.cli.summary import ending, ending_json
+    from klsweep.running.backends import name
     from klsweep.running.fleets import Shard
     from klsweep.running.runner import Options
 
-    if backend not in ("local", "inline"):
-        raise KlsweepError(f"--backend {backend}: unknown backend: allowed: local, inline")
     options = Options(
         results=results,
         data_dir=data_dir,
         device=device,
         workers=workers,
-        backend="inline" if backend == "inline" else "local",
+        backend=name(backend),
+        address=address,
         retry_failed=retry_failed,
         limit=limit,
         shard=Shard.read(shard) if shard else None,

@@ -100,7 +100,7 @@ def start(work: Work, task: Task) -> Child:
     os.set_blocking(output.fileno(), False)
     process = context.Process(target=_main, args=(work, task, there, prints), daemon=False)
     try:
-        with _starting, _anonymous_main():
+        with _starting, _anonymous_main(), _childless_no_more():
             _fork(process)
     except BaseException:
         here.close()
@@ -205,6 +205,21 @@ def _exceptions_printed() -> Iterator[None]:
         with contextlib.suppress(OSError):  # what was printed is worth less than how the work ended
             sys.stdout.flush()
             sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _childless_no_more() -> Iterator[None]:
+    """Let a daemonic process, as Dask's workers are, have a child.
+
+    multiprocessing forbids it for fear of orphans; these children end with their parent, however that ends.
+    """
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    before = config.get("daemon")
+    config["daemon"] = False
+    try:
+        yield
+    finally:
+        config["daemon"] = before
 
 
 @contextlib.contextmanager

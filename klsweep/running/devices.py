@@ -20,6 +20,7 @@ class Hands:
 
     devices: tuple[str, ...]
     threads: int
+    cluster: str = ""  # whose they are, where they are not this machine's
 
 
 def choose_devices(asked: str) -> tuple[str, ...]:

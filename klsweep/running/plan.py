@@ -42,18 +42,24 @@ class Plan:
 
 
 def plan(
-    sweep: Sweep, results: Path, *, device: str, shard: Shard | None = None, joined: bool = False
+    sweep: Sweep,
+    results: Path,
+    *,
+    device: str,
+    shard: Shard | None = None,
+    joined: bool = False,
+    slots: int | None = None,
 ) -> Plan:
     """Compare `sweep` with what `results` holds of it. Reads only; trains nothing.
 
     Whoever has `joined` other runners, or trains a shard, keeps to fleets that were planned before: other machines
-    may cut a sweep into other fleets.
+    may cut a sweep into other fleets. On a cluster of so many `slots` they are kept unless there are too few of them.
     """
     store = Store(results / sweep.name)
     records = {record.job_id: record for record in store.records()}
     asked = {job.id for job in sweep.jobs}
     done = {job_id: record.status for job_id, record in records.items() if job_id in asked}
-    planned = whole_plan(sweep, store, device=device, keep=joined or shard is not None)
+    planned = whole_plan(sweep, store, device=device, keep=joined or shard is not None, slots=slots)
     trained_in = {job_id: str(records[job_id].provenance.get("fleet")) for job_id in done}
     todo = unfinished(shard.share(planned) if shard else planned, done, trained_in)
     return Plan(
@@ -69,14 +75,21 @@ def plan(
     )
 
 
-def whole_plan(sweep: Sweep, store: Store, *, device: str, keep: bool) -> tuple[FleetPlan, ...]:
-    """All fleets of a sweep; to `keep` those that were planned before, where there are any."""
-    return (recorded(sweep.jobs, store.plan()) if keep else ()) or fleets_of(sweep, device)
+def whole_plan(
+    sweep: Sweep, store: Store, *, device: str, keep: bool, slots: int | None = None
+) -> tuple[FleetPlan, ...]:
+    """All fleets of a sweep; to `keep` those that were planned before, where there are any.
+
+    A cluster has more workers now and fewer then: what was planned for as many `slots`, or more, is kept too.
+    """
+    cut = fleets_of(sweep, device, slots)
+    before = recorded(sweep.jobs, store.plan()) if keep or slots is not None else ()
+    return before if before and (keep or len(before) >= len(cut)) else cut
 
 
-def fleets_of(sweep: Sweep, device: str) -> tuple[FleetPlan, ...]:
-    """All fleets of a sweep on this machine, done or not."""
-    return fleets(sweep.jobs, device, cores=cores())
+def fleets_of(sweep: Sweep, device: str, slots: int | None = None) -> tuple[FleetPlan, ...]:
+    """All fleets of a sweep, done or not, on this machine or on a cluster of so many slots."""
+    return fleets(sweep.jobs, device, cores=cores() if slots is None else slots)
 
 
 def _estimate(todo: Iterable[FleetPlan], records: Iterable[Record], sweep: Sweep) -> float | None:

@@ -72,7 +72,7 @@ def check(tasks: Sequence[Task], sweep: Sweep, hands: Hands, crew: Crew) -> None
             "choose another place with --results DIR, keep no weights with run.keep_weights=false, or train a part "
             "with --limit"
         )
-    memory = free_memory() if hands.devices[0] == "cpu" else None
+    memory = free_memory() if hands.devices[0] == "cpu" and not hands.cluster else None
     if memory is not None and needed.memory > memory:
         workers = "1 worker needs" if len(hands.devices) == 1 else f"{len(hands.devices)} workers need"
         crew.listen(

@@ -6,24 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal
 
 from klsweep.metrics import settings_of
 from klsweep.result import Status, job_digest
-from klsweep.running import preflight, spectra
-from klsweep.running.devices import Hands, choose_devices, choose_hands
-from klsweep.running.dispatch import here, in_children, in_this_process, share_out
+from klsweep.running import spectra
+from klsweep.running.backends import Asked, Name, opened
+from klsweep.running.devices import Hands
+from klsweep.running.dispatch import Backend, share_out
 from klsweep.running.events import Began, Listener, Said, one_at_a_time
 from klsweep.running.fleets import FleetPlan, Shard
-from klsweep.running.plan import AGAIN, Plan, fleets_of, plan, whole_plan
+from klsweep.running.plan import AGAIN, Plan, plan, whole_plan
 from klsweep.running.provenance import other_code, provenance
 from klsweep.running.stop import Stop, on_signals
 from klsweep.running.supervise import Crew, settle
 from klsweep.running.task import Task, Work, train_fleet
 from klsweep.spec import Sweep
 from klsweep.store import Store
-
-Backend = Literal["local", "inline"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,8 @@ class Options:
     data_dir: Path | None = None
     device: str = "auto"
     workers: int | None = None
-    backend: Backend = "local"
+    backend: Name = "local"
+    address: str | None = None  # of a cluster's scheduler; None for one of this machine
     retry_failed: bool = False
     limit: int | None = None
     shard: Shard | None = None
@@ -78,25 +77,29 @@ def run(
     `work` is what a child does with a fleet; it must be a function that a new process can import.
     """
     started = time.monotonic()
-    devices = choose_devices(options.device)
-    hands = choose_hands(devices, options.workers, len(fleets_of(sweep, devices[0])))
     listen = one_at_a_time(listen)
-    store = Store.open(options.results, sweep.name)
+    asked = Asked(options.backend, options.address, options.device, options.workers)
+    with opened(asked, sweep, listen) as backend:
+        return _with_backend(backend, sweep, options, listen, work, started)
+
+
+def _with_backend(
+    backend: Backend, sweep: Sweep, options: Options, listen: Listener, work: Work, started: float
+) -> Summary:
+    store, hands = Store.open(options.results, sweep.name), backend.hands
     with store.member(_runs(sweep)) as me:
         with me.admitted(lambda text: listen(Said(text))) as others:
-            planned, notes = _prepare(sweep, store, options, devices[0], joined=bool(others))
+            planned, notes = _prepare(sweep, store, options, backend, joined=bool(others))
         for note in notes:
             listen(Said(note))
         todo = _limited(planned.todo, options.limit)
         listen(_began(todo, planned, hands))
-        inline = options.backend == "inline"
         facts = {job.id: sweep.facts_of(job) for job in sweep.jobs}
-        crew = Crew(work, here if inline else settle, me, listen, Stop(), _slots(hands), facts)
+        crew = Crew(work, settle, me, listen, Stop(), _slots(hands), facts)
         tasks = _tasks(todo, planned, options, hands, spectra.keepers(todo, store), me.me.token)
-        with on_signals(crew.stop, lambda text: listen(Said(text)), twice_raises=inline):
-            if not inline and work is train_fleet:  # what other work needs is not known
-                preflight.check(tasks, sweep, hands, crew)
-            share_out(tasks, crew, in_this_process if inline else in_children)
+        stopping = on_signals(crew.stop, lambda text: listen(Said(text)), twice_raises=backend.in_this_thread)
+        with stopping, backend.at_work(tasks, sweep, crew) as once:
+            share_out(tasks, crew, once)
         return _summary(planned, todo, time.monotonic() - started, crew, notes)
 
 
@@ -106,7 +109,7 @@ def _runs(sweep: Sweep) -> str:
 
 
 def _prepare(
-    sweep: Sweep, store: Store, options: Options, device: str, *, joined: bool
+    sweep: Sweep, store: Store, options: Options, backend: Backend, *, joined: bool
 ) -> tuple[Plan, tuple[str, ...]]:
     """Tidy the store, keep the spec, plan; and what a person should know of all that.
 
@@ -115,9 +118,13 @@ def _prepare(
     if not joined:
         store.sweep_temporaries()
     damaged = store.set_aside_damaged()
+    device, slots = backend.hands.devices[0], backend.slots
     if options.retry_failed:
-        _withdraw_failed(sweep, store, options, device, joined=joined)
-    planned = plan(sweep, options.results, device=device, shard=options.shard, joined=joined)
+        planned_before = whole_plan(
+            sweep, store, device=device, keep=joined or options.shard is not None, slots=slots
+        )
+        _withdraw_failed(store, planned_before, options.shard)
+    planned = plan(sweep, options.results, device=device, shard=options.shard, joined=joined, slots=slots)
     store.write_spec(sweep.text)
     store.write_plan({fleet.id: fleet.job_ids for fleet in planned.fleets})
     if not joined:
@@ -131,10 +138,8 @@ def _prepare(
     return planned, (*sweep.notes, *damaged, *orphaned, *other_code(kept))
 
 
-def _withdraw_failed(sweep: Sweep, store: Store, options: Options, device: str, *, joined: bool) -> None:
+def _withdraw_failed(store: Store, planned: tuple[FleetPlan, ...], shard: Shard | None) -> None:
     """Set aside the results that are to be made again: those of this shard."""
-    shard = options.shard
-    planned = whole_plan(sweep, store, device=device, keep=joined or shard is not None)
     asked = {job_id for fleet in (shard.share(planned) if shard else planned) for job_id in fleet.job_ids}
     for record in store.refreshed().records():
         if record.status in AGAIN and record.job_id in asked:
@@ -150,7 +155,7 @@ def _began(todo: tuple[FleetPlan, ...], planned: Plan, hands: Hands) -> Began:
         model_epochs=sum(job.train.length(planned.sweep.facts_of(job).sizes[0]).epochs for job in jobs),
         workers=len(hands.devices),
         threads=hands.threads,
-        device=",".join(dict.fromkeys(hands.devices)),
+        device=",".join(dict.fromkeys(hands.devices)) + (f", {hands.cluster}" if hands.cluster else ""),
     )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -103,16 +103,27 @@ def _settle(task: Task, crew: Crew, *, retries: int) -> None:
         return
     if not isinstance(end, Trouble) or crew.stop.asked.is_set():
         return
+    for part, again in attempts(task, end, crew, retries=retries):
+        if not crew.stop.asked.is_set() and crew.member.holds(task.planned):
+            _settle(part, crew, retries=again)
+            if part is not task:
+                part.folder.clear()
+
+
+def attempts(task: Task, end: Trouble, crew: Crew, *, retries: int) -> Iterator[tuple[Task, int]]:
+    """What to try after an attempt that failed, and how often again: the same once more, or what is left of halves.
+
+    Nothing where a job stands alone; it is committed as failed.
+    """
     if end.accident and retries:
         crew.listen(Said(f"fleet {task.fleet.id}: {end.reason}; it is tried once more"))
-        _settle(task, crew, retries=retries - 1)
+        yield task, retries - 1
     elif len(task.fleet.jobs) > 1:
         crew.listen(Said(f"fleet {task.fleet.id}: {end.reason}; it is halved to find the job at fault"))
         for half in task.fleet.halves():
             part = _remaining(replace(task, fleet=half))
-            if part.fleet.jobs and not crew.stop.asked.is_set() and crew.member.holds(task.planned):
-                _settle(part, crew, retries=0)
-                part.folder.clear()
+            if part.fleet.jobs:
+                yield part, 0
     else:
         _fail(task, end, crew)
 

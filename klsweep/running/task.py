@@ -1,5 +1,6 @@
 """What a child process is given, what it says while it works, and the work itself: train a fleet, commit it."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ class Task:
     axes: int = 0  # of the data's spectrum, that this fleet is to keep for the report
     limits: RunLimits = field(default_factory=RunLimits)
     provenance: Mapping[str, Scalar] = field(default_factory=dict)  # beside what the training itself knows
+    visible: str | None = None  # CUDA_VISIBLE_DEVICES of the child, where it is not that of its server
 
     @property
     def folder(self) -> FleetFolder:
@@ -77,6 +79,8 @@ Work = Callable[[Task, Say, Callable[[], bool]], None]
 
 def train_fleet(task: Task, say: Say, stopping: Callable[[], bool]) -> None:
     """Train the fleet of `task`, measure and commit each member. Raises `train.Interrupted` when stopped."""
+    if task.visible is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = task.visible  # read when CUDA is first used, later than this
     import torch
 
     from klsweep.train import Setting, measured, train

@@ -121,6 +121,13 @@ class Member:
             path.unlink(missing_ok=True)
         return tuple(filter(None, map(worker_in, alive)))
 
+    def lives(self, token: str) -> bool:
+        """Whether the worker of this token is there, and not known to be dead."""
+        path = self.directory / f"{token}{RUNNER}"
+        with contextlib.suppress(OSError):
+            return path.exists() and not self._is_dead(path, worker_in(path))
+        return True  # the file system does not answer; when it does, it will be asked again
+
     def free_the_dead(self) -> None:
         """Take fleets from runners that died, where there are any."""
         alive, dead = self._runners()

@@ -19,6 +19,7 @@ from klsweep.store.folder import FleetFolder
 from klsweep.store.leases import ALONE, Member
 from klsweep.store.measures import Measure
 from klsweep.store.records import Found, Record
+from klsweep.store.talk import Talk
 
 T = TypeVar("T")
 
@@ -244,6 +245,10 @@ class Store:
     def fleet(self, fleet_id: str) -> FleetFolder:
         """Where a fleet keeps its log and its checkpoint until it is done."""
         return FleetFolder(self.work / fleet_id)
+
+    def talk(self, token: str) -> Talk:
+        """Where the run of this token and its workers on a cluster tell each other how it goes."""
+        return Talk(self.work / f"{token}.run")
 
     def jobs_under_way(self) -> frozenset[str]:
         """The jobs that train now, as far as files tell."""

@@ -255,7 +255,7 @@ WRONG = {
     "too many workers": (["run", "tiny.yaml", "--device", "cpu", "--workers", "99999"], "allowed: 1 to"),
     "no workers": (["run", "tiny.yaml", "--device", "cpu", "--workers", "0"], "allowed: 1 to"),
     "a limit of nothing": (["run", "tiny.yaml", "--limit", "0"], "--limit"),
-    "an unknown backend": (["run", "tiny.yaml", "--backend", "spark"], "allowed: local, inline"),
+    "an unknown backend": (["run", "tiny.yaml", "--backend", "spark"], "allowed: local, dask, ray, inline"),
     "results in a file": (
         ["run", "tiny.yaml", "--results", "tiny.yaml", "--device", "cpu"],
         "choose one with --results",
