@@ -42,6 +42,24 @@ def present(store):
     return {record.job_id for record in store.refreshed().records()}
 
 
+def test_the_page_loads_itself_anew_until_the_sweep_is_complete(growing, plain):
+    store, grow = growing
+    anew = []
+
+    def tell(refresh):
+        anew.append(f'id="live" data-seconds="{watching.RELOAD}"' in refresh.report.page.read_text())
+        if refresh.done < refresh.jobs:
+            grow()
+
+    watch(store.path, every=SOON, tell=tell)
+    assert anew == [True, True, False]
+
+
+def test_a_page_that_nobody_writes_again_is_loaded_once(growing, plain):
+    store, _ = growing
+    assert 'id="live"' not in build(store.refreshed()).page.read_text()
+
+
 def test_a_watch_makes_the_report_again_for_each_result_and_ends_with_the_last(growing, plain):
     store, grow = growing
     heard = []
