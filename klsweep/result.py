@@ -71,6 +71,9 @@ class Pictures(StrEnum):
 METRICS = "metrics"
 """In the provenance of a result: which metrics it was measured with, their settings by kind, as JSON."""
 
+UNMEASURED = "unmeasured"
+"""In the provenance of a result: what kept metrics from being measured; absent where nothing did."""
+
 
 class Status(StrEnum):
     """How a job ended. Only these are ever committed; a job without a result has not ended."""

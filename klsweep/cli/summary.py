@@ -20,8 +20,11 @@ def ending(summary: Summary, *, again: str) -> str:
         lines += ["Interrupted. To go on:", f"  {again}"]
     elif own:
         lines += ["To go on:", f"  {again}"]
-    if summary.statuses.get(Status.FAILED):
-        lines += [f"What failed, and why: klsweep status {summary.path}"]
+    if any(count for status, count in summary.statuses.items() if status is not Status.OK):
+        lines += [f"What did not end ok, and why: klsweep status {summary.path}"]
+    if summary.unmeasured:
+        jobs = "1 job" if summary.unmeasured == 1 else f"{summary.unmeasured} jobs"
+        lines += [f"Of {jobs} a metric could not be measured; which, and why: klsweep status {summary.path}"]
     if summary.statuses.get(Status.OK):
         lines += [f"Tables and plots: klsweep report {summary.path}"]
     return "\n".join(lines)
@@ -36,6 +39,7 @@ def ending_json(summary: Summary) -> dict[str, Any]:
         "trained": summary.trained,
         "trained_elsewhere": summary.elsewhere,
         "missing": summary.missing,
+        "unmeasured": summary.unmeasured,
         "statuses": {status.value: summary.statuses.get(status, 0) for status in Status},
         "seconds": summary.seconds,
         "interrupted": summary.signal is not None,

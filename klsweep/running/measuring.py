@@ -54,8 +54,8 @@ def measure_sweep(
         done = 0
         for dataset, group in by_data:
             data = dataset.load(data_dir)
-            for record, job, lacking in group:
-                notes += _measure(store, record, job, lacking=lacking, data=data, device=device)
+            for record, job, missing in group:
+                notes += _measure(store, record, job, lacking=missing, data=data, device=device)
                 done += 1
                 listen(done, len(todo))
     finished = sum(record.status is Status.OK for record in store.records())
@@ -69,18 +69,22 @@ def _todo(
     for record in store.records():
         if record.status is not Status.OK:
             continue
-        have = _have(record)
-        asked = settings_of(metrics)
-        lacking = [metric for metric in metrics if have.get(kind := kind_of(type(metric))) != asked[kind]]
+        missing = lacking(record, metrics)
         job = known.get(record.job_id) or _job(record)
-        if lacking and not store.kept_weights(record.job_id):
+        if missing and not store.kept_weights(record.job_id):
             notes.append(
                 f"{record.job_id} is not measured: its weights were not kept: run.keep_weights was false"
             )
-        elif lacking and job is None:
+        elif missing and job is None:
             notes.append(f"{record.job_id} is not measured: its data are named in no spec that is kept")
-        elif lacking and job is not None:
-            yield record, job, lacking
+        elif missing and job is not None:
+            yield record, job, missing
+
+
+def lacking(record: Record, metrics: Sequence[Metric]) -> list[Metric]:
+    """Those that a job was not measured by, or with other settings."""
+    have, asked = _have(record), settings_of(metrics)
+    return [metric for metric in metrics if have.get(kind := kind_of(type(metric))) != asked[kind]]
 
 
 def _have(record: Record) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from klsweep.result import Status
 from klsweep.running.devices import cores
@@ -43,19 +42,18 @@ class Plan:
 
 def plan(
     sweep: Sweep,
-    results: Path,
+    store: Store,
     *,
     device: str,
     shard: Shard | None = None,
     joined: bool = False,
     slots: int | None = None,
 ) -> Plan:
-    """Compare `sweep` with what `results` holds of it. Reads only; trains nothing.
+    """Compare `sweep` with what its `store` holds. Reads only; trains nothing.
 
     Whoever has `joined` other runners, or trains a shard, keeps to fleets that were planned before: other machines
     may cut a sweep into other fleets. On a cluster of so many `slots` they are kept unless there are too few of them.
     """
-    store = Store(results / sweep.name)
     records = {record.job_id: record for record in store.records()}
     asked = {job.id for job in sweep.jobs}
     done = {job_id: record.status for job_id, record in records.items() if job_id in asked}

@@ -1,5 +1,6 @@
 """One run of a sweep: check, plan, hand out fleets, and say truthfully how it ended."""
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,20 +9,22 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from klsweep.metrics import settings_of
-from klsweep.result import Status, job_digest
+from klsweep.part import kind_of
+from klsweep.result import UNMEASURED, Status, job_digest
 from klsweep.running import spectra
 from klsweep.running.backends import Asked, Name, opened
 from klsweep.running.devices import Hands
 from klsweep.running.dispatch import Backend, share_out
 from klsweep.running.events import Began, Listener, Said, one_at_a_time
 from klsweep.running.fleets import FleetPlan, Shard
+from klsweep.running.measuring import lacking
 from klsweep.running.plan import AGAIN, Plan, plan, whole_plan
 from klsweep.running.provenance import other_code, provenance
 from klsweep.running.stop import Stop, on_signals
 from klsweep.running.supervise import Crew, settle
 from klsweep.running.task import Task, Work, train_fleet
 from klsweep.spec import Sweep
-from klsweep.store import Store
+from klsweep.store import Record, Store
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Summary:
     unasked: int = 0  # jobs of other shards that have no result
     signal: int | None = None  # by which the run was interrupted
     notes: tuple[str, ...] = ()
+    unmeasured: int = 0  # of the results that this run added, those of which a metric failed
 
     @property
     def missing(self) -> int:
@@ -124,7 +128,9 @@ def _prepare(
             sweep, store, device=device, keep=joined or options.shard is not None, slots=slots
         )
         _withdraw_failed(store, planned_before, options.shard)
-    planned = plan(sweep, options.results, device=device, shard=options.shard, joined=joined, slots=slots)
+    if damaged or options.retry_failed:
+        store = store.refreshed()
+    planned = plan(sweep, store, device=device, shard=options.shard, joined=joined, slots=slots)
     store.write_spec(sweep.text)
     store.write_plan({fleet.id: fleet.job_ids for fleet in planned.fleets})
     if not joined:
@@ -134,8 +140,24 @@ def _prepare(
         if planned.orphans
         else ()
     )
-    kept = [record for record in store.refreshed().records() if record.job_id in planned.done]
-    return planned, (*sweep.notes, *damaged, *orphaned, *other_code(kept))
+    kept = [record for record in store.records() if record.job_id in planned.done]
+    return planned, (*sweep.notes, *damaged, *orphaned, *other_code(kept), *_unmeasured(kept, planned))
+
+
+def _unmeasured(kept: Iterable[Record], planned: Plan) -> tuple[str, ...]:
+    """What is asked to be measured of jobs that were done before, and will not be: nothing is trained again for it."""
+    metrics, path = planned.sweep.metrics, planned.store.path
+    by_kind = Counter(
+        kind_of(type(metric))
+        for record in kept
+        if record.status is Status.OK
+        for metric in lacking(record, metrics)
+    )
+    return tuple(
+        f"{count} finished {'job lacks' if count == 1 else 'jobs lack'} {kind} as this spec asks for it: "
+        f"klsweep measure {shlex.quote(str(path))} --metric {kind}"
+        for kind, count in by_kind.items()
+    )
 
 
 def _withdraw_failed(store: Store, planned: tuple[FleetPlan, ...], shard: Shard | None) -> None:
@@ -206,22 +228,25 @@ def _summary(
     planned: Plan, todo: tuple[FleetPlan, ...], seconds: float, crew: Crew, notes: tuple[str, ...]
 ) -> Summary:
     asked = {job.id for job in planned.sweep.jobs}
-    records = {record.job_id: record for record in planned.store.refreshed().records()}
-    trained = sum(
-        records[job_id].provenance.get("run") == crew.member.me.token for job_id in asked & records.keys()
-    )
+    store = planned.store.refreshed() if todo else planned.store
+    records = {record.job_id: record for record in store.records() if record.job_id in asked}
+    new = [record for job_id, record in records.items() if job_id not in planned.done]
+    trained = [record for record in new if record.provenance.get("run") == crew.member.me.token]
+    unmeasured = [record for record in trained if record.provenance.get(UNMEASURED)]
+    withdrawn = planned.done.keys() - records.keys()  # by another run, while this one went on
     return Summary(
         sweep=planned.sweep.name,
         path=planned.store.path,
         jobs=len(asked),
-        trained=trained,
-        statuses=Counter(records[job_id].status for job_id in asked & records.keys()),
+        trained=len(trained),
+        statuses=Counter(record.status for record in records.values()),
         seconds=seconds,
-        elsewhere=len(asked & records.keys()) - len(planned.done) - trained,
-        unfinished=sum(job.id not in records for fleet in todo for job in fleet.jobs),
+        elsewhere=len(new) - len(trained),
+        unfinished=sum(job.id not in records for fleet in todo for job in fleet.jobs) + len(withdrawn),
         unasked=planned.elsewhere,
         signal=crew.stop.signal,
         notes=notes,
+        unmeasured=len(unmeasured),
     )
 
 

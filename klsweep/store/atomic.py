@@ -100,6 +100,18 @@ def writing_to(place: Path) -> Iterator[None]:
         raise StoreError(unwritable(place, error)) from None
 
 
+@contextlib.contextmanager
+def reading_from(place: Path) -> Iterator[None]:
+    """Say what keeps us from reading `place` as a `StoreError`: what cannot be read is not what is not there."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{place}: cannot be read ({error.strerror or error}): needs files that you may read: "
+            "see to its permissions and its file system, then give the same command again"
+        ) from None
+
+
 def unwritable(place: Path, error: OSError) -> str:
     """The place, what the system says, what is needed and what to do."""
     what = f"{place}: cannot write results here ({error.strerror or error})"

@@ -37,6 +37,9 @@ class Found:
     records: dict[str, Record] = field(default_factory=dict)
     files: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # size and checksum of those beside it
     damaged: dict[str, str] = field(default_factory=dict)  # how it shows
+    unreadable: dict[str, str] = field(
+        default_factory=dict
+    )  # what the system says of those that may be whole
     unmeasured: dict[str, str] = field(default_factory=dict)  # how it shows that later metrics are damaged
     unread: dict[Path, str] = field(default_factory=dict)  # how it showed of other files that were asked for
 
@@ -65,10 +68,10 @@ def find(results: Iterable[Path]) -> Found:
             _check_sizes(path.parent, body["files"])
         except DamagedError as error:
             found.damaged[job_id] = str(error)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue  # not done, or set aside since it was listed
         except OSError as error:
-            found.damaged[job_id] = f"cannot be read ({error.strerror or error})"
+            found.unreadable[job_id] = f"cannot be read ({error.strerror or error})"
         else:
             found.files[job_id] = body["files"]
             later = _measures(path.with_name(measures.NAME), found, job_id)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,11 +36,13 @@ class Store:
         """The sweep `name` under `results`, made and shown to be writable; else `StoreError`."""
         store = cls(results / name)
         with atomic.writing_to(store.path):
-            store._check_links()
-            atomic.make_folder(store._jobs)
-            atomic.make_folder(store.work)
-            atomic.write(store.work / "probe", b"")
-            (store.work / "probe").unlink(missing_ok=True)
+            for folder in (store._jobs, store._spectra, store.work):
+                _check_own(folder)
+            for folder in (store._jobs, store.work):
+                atomic.make_folder(folder)
+                atomic.write(folder / "probe", b"")
+                (folder / "probe").unlink(missing_ok=True)
+        store._listed()
         return store
 
     @property
@@ -54,13 +57,13 @@ class Store:
 
     @property
     def report_dir(self) -> Path:
-        """Where the report of this sweep goes by default."""
-        return self.path / "report"
+        """Where the report of this sweep goes by default; `StoreError` where links lead out of it."""
+        return self._made_from_results("report")
 
     @property
     def export_dir(self) -> Path:
-        """Where exports of this sweep go by default."""
-        return self.path / "export"
+        """Where exports of this sweep go by default; `StoreError` where links lead out of it."""
+        return self._made_from_results("export")
 
     @property
     def work(self) -> Path:
@@ -75,14 +78,13 @@ class Store:
     def _spectra(self) -> Path:
         return self.path / "spectra"
 
-    def _check_links(self) -> None:
-        """What is removed and renamed below must be the sweep's own."""
-        for folder in (self._jobs, self._spectra, self.work):
-            if folder.is_symlink():
-                raise StoreError(
-                    f"{folder}: is a link to {folder.readlink()}: needs a folder, for files in it are removed: "
-                    f"take the link away, or make {self.path} the link"
-                )
+    def _made_from_results(self, name: str) -> Path:
+        folder = self.path / name
+        _check_own(folder)
+        for place, names, _ in os.walk(folder):
+            for inner in names:
+                _check_own(Path(place) / inner)
+        return folder
 
     # ---- committing
 
@@ -108,8 +110,9 @@ class Store:
     def commit(self, result: Result) -> bool:
         """Write a result for good; false, and nothing changes, if the job already has one."""
         directory = self._jobs / result.job_id
-        if self._result(result.job_id).exists():
-            return False
+        with atomic.reading_from(directory):
+            if self._result(result.job_id).exists():
+                return False
         sidecars = codec.encode_sidecars(result)
         content = codec.encode_result(result, sidecars)
         with atomic.writing_to(directory):
@@ -137,13 +140,21 @@ class Store:
         tidying.set_aside(self._jobs / job_id, "withdrawn")
 
     def set_aside_damaged(self) -> tuple[str, ...]:
-        """Rename the folder of every damaged result to `<job>.corrupt*`; one sentence for each."""
+        """Rename the folder of every damaged result to `<job>.corrupt*`; one sentence for each.
+
+        Raises `StoreError` where results cannot be read, and touches none then: they may be whole.
+        """
+        for job_id, reason in sorted(self._found.unreadable.items()):
+            raise StoreError(
+                f"{self._result(job_id)} {reason}, and may be whole: needs results that you may read: see to its "
+                "permissions and its file system, then give the same command again"
+            )
         said = []
         for job_id, reason in sorted(self._found.damaged.items()):
             target = tidying.set_aside(self._jobs / job_id, "corrupt")
             said.append(f"{self._result(job_id)} {reason}; kept in {target.name}, its job will run again")
-        for folder in self._jobs.glob("*/"):
-            if _is_job(folder) and not (folder / "result.json").exists():
+        for folder in self._listed():
+            if folder.is_dir() and not (folder / "result.json").exists():
                 tidying.set_aside(folder, "incomplete")  # it would be in the way of a result
         return tuple(said)
 
@@ -166,9 +177,10 @@ class Store:
 
     def problems(self) -> tuple[str, ...]:
         """What is damaged, a sentence each; of the files beside a result, those that were asked for until now."""
+        spoilt = {**self._found.damaged, **self._found.unreadable}
         later, unread = self._found.unmeasured, self._found.unread
         return (
-            *(f"{self._result(job_id)} {reason}" for job_id, reason in sorted(self._found.damaged.items())),
+            *(f"{self._result(job_id)} {spoilt[job_id]}" for job_id in sorted(spoilt)),
             *(f"{self._jobs / job_id / measures.NAME} {later[job_id]}" for job_id in sorted(later)),
             *(f"{path} {unread[path]}" for path in sorted(unread)),
         )
@@ -225,7 +237,13 @@ class Store:
 
     @cached_property
     def _found(self) -> Found:
-        return records.find(path for path in self._jobs.glob("*/result.json") if _is_job(path.parent))
+        return records.find(folder / "result.json" for folder in self._listed())
+
+    def _listed(self) -> list[Path]:
+        """The folders of jobs; none that was set aside or is still being written."""
+        with atomic.reading_from(self._jobs), contextlib.suppress(FileNotFoundError):
+            return [folder for folder in self._jobs.iterdir() if "." not in folder.name]
+        return []
 
     # ---- work in progress
 
@@ -266,7 +284,9 @@ class Store:
 
 def sweeps(path: Path) -> tuple[Store, ...]:
     """The sweeps at `path`: a results root, or the directory of one sweep. `StoreError` if there is none."""
-    if (path / "jobs").is_dir():
+    if (path / "jobs").is_dir() and not (
+        path / "jobs" / "jobs"
+    ).is_dir():  # else a sweep of this name is in it
         return (Store(path),)
     found = tuple(Store(jobs.parent) for jobs in sorted(path.glob("*/jobs")) if jobs.is_dir())
     if not found:
@@ -278,6 +298,10 @@ def sweeps(path: Path) -> tuple[Store, ...]:
     return found
 
 
-def _is_job(folder: Path) -> bool:
-    """Whether a folder among the jobs is a job's, and neither set aside nor still being written."""
-    return "." not in folder.name
+def _check_own(folder: Path) -> None:
+    """Raise `StoreError` where what is removed and replaced in a folder of the sweep would be somebody else's."""
+    if folder.is_symlink():
+        raise StoreError(
+            f"{folder}: is a link to {folder.readlink()}: needs a folder, for files in it are removed: "
+            "take the link away, or make the folder of the sweep the link"
+        )

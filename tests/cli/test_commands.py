@@ -232,7 +232,7 @@ def test_a_run_with_failed_jobs_exits_1_and_says_where_to_look(write_spec, finis
     code, out, _ = klsweep("run", path)
     assert code == 1
     assert "tiny: 4 jobs: 2 failed, 2 ok" in out
-    assert "What failed, and why: klsweep status results/tiny" in out
+    assert "What did not end ok, and why: klsweep status results/tiny" in out
 
 
 # ---- what users do wrong

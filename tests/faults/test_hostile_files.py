@@ -13,6 +13,7 @@ import safetensors.numpy
 from numpy.lib import format as npy
 from PIL import Image
 
+from klsweep import api
 from klsweep.data import idx, images, stored, tables
 from klsweep.data.arrays import Npy, Npz
 from klsweep.data.images import Images
@@ -258,3 +259,19 @@ def test_links_inside_a_results_directory_are_not_followed_where_files_are_remov
     store.set_aside_damaged()
     store.clear_fleets_but(())
     assert sorted(each.name for each in precious.rglob("*")) == ["file", "folder", "notes.tmp-1"]
+
+
+@pytest.mark.parametrize("inside", ["report", "report/plots", "export"])
+def test_reports_and_exports_are_not_written_through_links_that_came_with_the_results(
+    copied, inside, tmp_path
+):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    for name in ("runs.csv", "old.png"):
+        (precious / name).write_text("mine")
+    link = copied / "small" / inside
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(precious)
+    with pytest.raises(KlsweepError, match=rf"{inside}: is a link to {precious}: needs a folder"):
+        api.export(copied / "small", to="csv") if inside == "export" else api.report(copied / "small")
+    assert [each.read_text() for each in precious.iterdir()] == ["mine", "mine"]

@@ -61,6 +61,38 @@ def test_a_place_without_permission_can_be_read(read_only, tmp_path):
     assert (tmp_path / "out" / "small" / "runs.csv").read_text().count(",ok,") == 8
 
 
+def test_a_result_that_cannot_be_read_is_neither_moved_nor_trained_again(copied, small_spec):
+    """A network file system that fails for a moment, or another user's file, says nothing of the result."""
+    before = runs_of(copied)
+    closed = sorted((copied / "small" / "jobs").glob("*/result.json"))[3]
+    closed.chmod(0)
+    done = unprivileged("run", small_spec, "--results", copied, "--device", "cpu")
+    assert done.returncode == 2, done.stderr
+    assert f"error: {closed} cannot be read (Permission denied), and may be whole" in done.stderr
+    status = unprivileged("status", copied)
+    assert (status.returncode, f"{closed} cannot be read" in status.stdout + status.stderr) == (0, True)
+    closed.chmod(0o644)
+    assert runs_of(copied) == before
+
+
+@pytest.mark.parametrize("rights", [0o555, 0o333])
+def test_a_folder_of_jobs_that_cannot_be_used_is_told_before_any_training(copied, small_spec, rights):
+    jobs = copied / "small" / "jobs"
+    jobs.chmod(rights)
+    try:
+        done = unprivileged("run", small_spec, "seed=5", "--results", copied, "--device", "cpu")
+    finally:
+        jobs.chmod(0o755)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "training" not in done.stdout + done.stderr
+    assert len(runs_of(copied)) == 8
+
+
+def runs_of(results: Path) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in results.glob("small/jobs/*/result.json")}
+
+
 FULL = """
 mount -t tmpfs -o size=4m none {place} || exit 77
 {command} &

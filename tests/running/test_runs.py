@@ -81,9 +81,10 @@ def test_a_limit_starts_whole_fleets_until_it_is_reached(go, sweep):
 def test_threads_and_workers_depend_on_the_whole_sweep_and_not_on_what_is_left(go, sweep):
     fleets = sweep([0, 1], overrides=["latent_dim=2,3"])
     go(fleets, fake_works.obedient, limit=1, workers=None)
-    first = go.heard[0]
+    (first,) = [event for event in go.heard if isinstance(event, Began)]
     go(fleets, fake_works.obedient, workers=None)
-    assert (first.workers, first.threads) == (go.heard[0].workers, go.heard[0].threads)
+    (second,) = [event for event in go.heard if isinstance(event, Began)]
+    assert (first.workers, first.threads) == (second.workers, second.threads)
 
 
 def test_what_cannot_be_done_is_told_before_anything_is_touched(go, sweep):
@@ -121,13 +122,39 @@ def test_the_standing_quotes_the_last_line_of_every_error(go, sweep):
 
 def test_an_estimate_comes_from_finished_jobs_of_the_same_shape(go, sweep):
     """2 s for 36 steps of one job, as `fake_works` claims: twice the epochs take twice as long."""
-    assert plan(sweep([0, 1]), go.results, device="cpu").estimate_seconds is None
+    path = go.results / "fake"
+    assert plan(sweep([0, 1]), Store(path), device="cpu").estimate_seconds is None
     go(sweep([0, 1]), fake_works.obedient)
-    assert plan(sweep([0, 1]), go.results, device="cpu").estimate_seconds == 0
-    longer = plan(sweep([0, 1], overrides=["train.epochs=6"]), go.results, device="cpu")
+    assert plan(sweep([0, 1]), Store(path), device="cpu").estimate_seconds == 0
+    longer = plan(sweep([0, 1], overrides=["train.epochs=6"]), Store(path), device="cpu")
     steps = longer.missing[0].train.length(longer.sweep.facts_of(longer.missing[0]).sizes[0]).steps
     assert longer.estimate_seconds == pytest.approx(2 * 2.0 * steps / 36)
-    assert plan(sweep([0], overrides=["latent_dim=9"]), go.results, device="cpu").estimate_seconds is None
+    other = plan(sweep([0], overrides=["latent_dim=9"]), Store(path), device="cpu")
+    assert other.estimate_seconds is None
+
+
+def test_metrics_asked_of_jobs_that_are_done_are_told_not_to_be_there(go, sweep):
+    go(sweep([0, 1]), fake_works.obedient)
+    summary = go(sweep([0, 1], overrides=["metrics=iw_bound"]), fake_works.obedient)
+    (note,) = [note for note in summary.notes if "iw_bound" in note]
+    assert note == (
+        "2 finished jobs lack iw_bound as this spec asks for it: "
+        f"klsweep measure {summary.path} --metric iw_bound"
+    )
+
+
+def test_a_result_withdrawn_by_another_run_is_missing_at_the_end(go, sweep):
+    first = go(sweep([0]), fake_works.obedient)
+    store = Store(first.path)
+    (record,) = store.records()
+
+    def withdraw(event: object) -> None:
+        if isinstance(event, Began):
+            store.withdraw(record.job_id)
+
+    summary = go(sweep([0, 1]), fake_works.obedient, listen=withdraw)
+    assert (summary.trained, summary.elsewhere, summary.missing) == (1, 0, 1)
+    assert summary.exit_code == 1
 
 
 def test_an_exception_in_this_process_comes_out_naked(go, sweep):

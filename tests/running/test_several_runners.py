@@ -347,7 +347,9 @@ def test_the_checkpoint_of_another_shard_is_not_cleared(go, sweep):
 
 def test_a_plan_shows_what_a_shard_trains(go, sweep):
     spec = sweep([0, 1], overrides=EIGHT)
-    shares = [plan(spec, go.results, device="cpu", shard=Shard(index, 3)) for index in range(3)]
+    shares = [
+        plan(spec, Store(go.results / spec.name), device="cpu", shard=Shard(index, 3)) for index in range(3)
+    ]
     jobs = [job.id for share in shares for fleet in share.todo for job in fleet.jobs]
     assert sorted(jobs) == sorted(job.id for job in spec.jobs)
     assert [share.elsewhere for share in shares] == [16 - sum(len(f.jobs) for f in s.todo) for s in shares]

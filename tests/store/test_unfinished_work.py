@@ -25,6 +25,12 @@ def test_the_sweeps_of_a_results_directory_are_found_from_either_place(tmp_path)
     assert [each.name for each in sweeps(tmp_path / "b")] == ["b"]
 
 
+def test_a_sweep_named_jobs_hides_no_other(tmp_path):
+    for name in ("jobs", "other"):
+        Store.open(tmp_path, name)
+    assert [each.name for each in sweeps(tmp_path)] == ["jobs", "other"]
+
+
 def test_a_place_without_sweeps_says_how_to_make_one(tmp_path):
     with pytest.raises(StoreError, match=r"holds no sweep: .*klsweep run SPEC --results DIR"):
         sweeps(tmp_path)
