@@ -145,7 +145,7 @@ def listening(pid: int) -> list[str]:
     sockets = set()
     for handle in Path(f"/proc/{pid}/fd").glob("*"):
         with contextlib.suppress(OSError):
-            sockets.add(os.readlink(handle).removeprefix("socket:[").removesuffix("]"))
+            sockets.add(str(handle.readlink()).removeprefix("socket:[").removesuffix("]"))
     rows = [
         line.split()
         for table in ("tcp", "tcp6")

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for `clusters`
 sys.path.append(str(Path(__file__).parents[1] / "running"))  # and `fake_works` from there
 
-from clusters import DaskCluster, Klsweep, runs  # noqa: E402
+from clusters import DaskCluster, Klsweep, runs
 
 
 @pytest.fixture
