@@ -214,12 +214,12 @@ def _childless_no_more() -> Iterator[None]:
     multiprocessing forbids it for fear of orphans; these children end with their parent, however that ends.
     """
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    before = config.get("daemon")
-    config["daemon"] = False
+    daemonic = config.pop("daemon", None)
     try:
         yield
     finally:
-        config["daemon"] = before
+        if daemonic is not None:
+            config["daemon"] = daemonic
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-PATIENCE = 120.0  # seconds that anything here may take on a busy machine
+PATIENCE = 300.0  # seconds that anything here may take on a machine that much else keeps busy
 
 SPEC = """\
 version: 1

@@ -4,6 +4,8 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
@@ -17,6 +19,7 @@ OPEN_SECONDS = 150.0
 """How long an engine may take to be there, with a worker, or every worker to look: longer than the driver waits."""
 
 CLOSE_SECONDS = 15.0
+POLL_SECONDS = 0.2
 
 Answer = TypeVar("Answer")
 
@@ -43,9 +46,13 @@ class Driver:
             return Gone(f"its client ended{self._last_words()}")
         return word
 
-    def expect(self, kind: type[Answer], doing: str) -> Answer:
-        """Its answer of this kind; `ClusterError` where it gives another or none."""
-        word = self.receive(OPEN_SECONDS)
+    def expect(self, kind: type[Answer], doing: str, stop: threading.Event | None = None) -> Answer | None:
+        """Its answer of this kind, or None once `stop` is set; `ClusterError` where it gives another or none."""
+        deadline, word = time.monotonic() + OPEN_SECONDS, None
+        while word is None and time.monotonic() < deadline:
+            if stop is not None and stop.is_set():
+                return None
+            word = self.receive(POLL_SECONDS)
         if isinstance(word, kind):
             return word
         reason = word.reason if isinstance(word, Gone) else f"no answer within {OPEN_SECONDS:.0f} s"
