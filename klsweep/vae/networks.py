@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from klsweep.vae.models import Activation, Shape
+from klsweep.vae.products import affine
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -51,9 +52,7 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, in] -> [batch, out], or both with a leading member axis."""
-        if self.weight.dim() == 2:
-            return torch.addmm(self.bias, x, self.weight)
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
+        return affine(x, self.weight, self.bias)
 
 
 class LinearVae(Vae):
