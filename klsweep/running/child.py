@@ -28,7 +28,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _starting = threading.Lock()
 
-_TUNED = {
+TUNED = {
     "GOMP_SPINCOUNT": "1000",
     "MALLOC_MMAP_THRESHOLD_": str(2**28),
     "MALLOC_TRIM_THRESHOLD_": str(2**28),
@@ -135,12 +135,12 @@ def _fork(process: BaseProcess) -> None:
 def _ensure_server() -> None:
     """Start the fork server, deaf to the terminal's Ctrl-C, which would end it and with it every child."""
     resource_tracker.ensure_running()  # started here, for it leaves these signals unblocked
-    before, told = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS), _TUNED.keys() & os.environ.keys()
-    os.environ.update({name: value for name, value in _TUNED.items() if name not in told})
+    before, told = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS), TUNED.keys() & os.environ.keys()
+    os.environ.update({name: value for name, value in TUNED.items() if name not in told})
     try:
         forkserver.ensure_running()
     finally:
-        for name in _TUNED.keys() - told:
+        for name in TUNED.keys() - told:
             del os.environ[name]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
