@@ -133,6 +133,9 @@ class Fleet:
         if self.one.vae.member_axis:
             outputs: Output = functional_call(self.one, parameters, (x, noise))
             return outputs
+        if len(self.jobs) == 1:  # vmap of one model makes copies, and adds biases apart from their products
+            own = {name: value.squeeze(0) for name, value in parameters.items()}
+            return Output(*(each[None] for each in functional_call(self.one, own, (x[0], noise[0]))))
         stacked: Output = vmap(lambda each, x, noise: functional_call(self.one, each, (x, noise)))(
             parameters, x, noise
         )

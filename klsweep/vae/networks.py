@@ -55,6 +55,14 @@ class Dense(nn.Module):
         return affine(x, self.weight, self.bias)
 
 
+class Affine(nn.Linear):
+    """torch's linear layer of one model, its product made as `Dense` makes it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, in] -> [batch, out]."""
+        return affine(x, self.weight.T, self.bias)
+
+
 class LinearVae(Vae):
     """mean = V x + c, one free logvar per latent, parameters = W z + b."""
 
@@ -135,7 +143,7 @@ class ConvVae(Vae):
             for layer in (nn.Conv2d(wide, narrow, 4, stride=2, padding=1), act())
         ]
         self.encoder = nn.Sequential(
-            *down, nn.Flatten(), nn.Linear(math.prod(inner), hidden), act(), nn.Linear(hidden, 2 * latent_dim)
+            *down, nn.Flatten(), Affine(math.prod(inner), hidden), act(), Affine(hidden, 2 * latent_dim)
         )
         up = [
             layer
@@ -143,9 +151,9 @@ class ConvVae(Vae):
             for layer in (act(), nn.ConvTranspose2d(narrow, wide, 4, stride=2, padding=1))
         ]
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, hidden),
+            Affine(latent_dim, hidden),
             act(),
-            nn.Linear(hidden, math.prod(inner)),
+            Affine(hidden, math.prod(inner)),
             nn.Unflatten(-1, inner),
             *up,
         )

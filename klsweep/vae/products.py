@@ -53,9 +53,12 @@ class _Turns(torch.autograd.Function):
     """x [member, batch, in], weight [member, in, out], bias [member, out] -> [member, batch, out]."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return _stacked([_product(*each) for each in zip(x, weight.mT, bias, strict=True)])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(inputs[0], inputs[1])
 
     @staticmethod
     @once_differentiable
@@ -66,8 +69,22 @@ class _Turns(torch.autograd.Function):
             if ctx.needs_input_grad[0]
             else None
         )
-        of_weight = [_product(*each) for each in zip(x.mT, gradient.mT, strict=True)]
-        return None if of_x is None else _stacked(of_x), _stacked(of_weight), gradient.sum(1)
+        of_weight = (
+            _stacked([_product(*each) for each in zip(x.mT, gradient.mT, strict=True)])
+            if weight.stride(-1) == 1
+            else _stacked([_product(*each) for each in zip(gradient.mT, x.mT, strict=True)]).mT
+        )  # laid out as the weight is, or it would be copied once more
+        return None if of_x is None else _stacked(of_x), of_weight, gradient.sum(1)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *given: Tensor) -> tuple[Tensor, int]:
+        """Another member axis, outside the first: both are one."""
+        wide = [
+            each.expand(info.batch_size, *each.shape) if axis is None else each.movedim(axis, 0)
+            for each, axis in zip(given, in_dims, strict=True)
+        ]
+        product: Tensor = _Turns.apply(*(each.flatten(0, 1) for each in wide))  # type: ignore[no-untyped-call]
+        return product.view(info.batch_size, -1, *product.shape[1:]), 0
 
 
 def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -78,6 +78,22 @@ def test_members_may_share_their_batch_without_a_copy_of_it() -> None:
 
 
 @ONEDNN
+@pytest.mark.parametrize("transposed", [False, True])
+def test_under_vmap_an_affine_map_is_that_of_a_fleet(transposed: bool) -> None:
+    x, weight, bias = values(LARGEST, 3)
+    stored = weight.detach().mT.contiguous().requires_grad_() if transposed else weight
+    product = torch.func.vmap(lambda x, w, b: affine(x, w.mT if transposed else w, b))(x, stored, bias)
+    assert torch.equal(product, affine(x, weight, bias))
+    found, expected = slopes(product, [x, stored, bias]), slopes(affine(x, weight, bias), [x, weight, bias])
+    assert found[1].stride() == stored.stride(), "no copy is needed to keep it"
+    # the other order of the product sums as many terms in another way
+    near = {"rtol": 0, "atol": (LARGEST[0] + 1) * EPS * float(expected[1].abs().max())}
+    torch.testing.assert_close(found[1].mT if transposed else found[1], expected[1], **near)
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[2], expected[2])
+
+
+@ONEDNN
 def test_a_batch_that_wants_no_gradient_is_given_none() -> None:
     x, weight, bias = values(LARGEST, 2)
     affine(x.detach(), weight, bias).sum().backward()
