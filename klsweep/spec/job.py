@@ -19,6 +19,7 @@ from klsweep.vae.weights import Reduction, Unit, Weighting, weighting
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
+Precision = Literal["fp32", "bf16", "auto"]
 NotNegativeCount = Annotated[int, Field(ge=0)]
 
 FAMILIES: dict[str, Any] = {
@@ -48,6 +49,11 @@ class Train(Settings):
     batch_size: Count = Field(default=128, description="data per step")
     epochs: Count | None = Field(default=None, description="passes over the training data; 10 without steps")
     steps: Count | None = Field(default=None, description="optimiser steps, instead of epochs")
+    precision: Precision = Field(
+        default="fp32",
+        exclude_if=lambda precision: precision == "fp32",  # jobs keep the ids they had without a choice
+        description="of the networks in training; auto: bf16 where the device is fast at it",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -25,11 +25,15 @@ def epoch_batches(
     coins = [streams.generator(seed, "binarize", epoch) for seed in fleet.seeds]
     for low in range(0, size, fleet.batch_size):
         span = slice(low, low + fleet.batch_size)
-        own_noise = noise[fleet.member_seed, span]
-        if dynamic:
-            yield _tossed(train[order[:, span]], coins)[fleet.member_seed], own_noise
-        else:
-            yield train[order[fleet.member_seed, span]], own_noise
+        x = train[order[:, span]]
+        yield of_members(fleet, _tossed(x, coins) if dynamic else x), of_members(fleet, noise[:, span])
+
+
+def of_members(fleet: Fleet, of_seeds: Tensor) -> Tensor:
+    """[member, ...] of what each seed has, [seed, ...]; of a single seed all members share one copy."""
+    if len(fleet.seeds) == 1:
+        return of_seeds.expand(len(fleet.jobs), *of_seeds.shape[1:])
+    return of_seeds[fleet.member_seed]
 
 
 def noise_for(fleet: Fleet, size: int, purpose: streams.Purpose, epoch: int = 0) -> Tensor:

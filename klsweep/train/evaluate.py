@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import vmap
 
-from klsweep.train.batches import noise_for
+from klsweep.train.batches import noise_for, of_members
 from klsweep.train.fleet import Fleet, Members, Output
 from klsweep.train.streams import Purpose
 from klsweep.vae.likelihoods.likelihood import Own
@@ -65,7 +65,7 @@ def _chunks(fleet: Fleet, split: Tensor, purpose: Purpose) -> Iterator[tuple[Ten
     noise = noise_for(fleet, len(split), purpose)
     for low in range(0, len(split), CHUNK):
         x = split[low : low + CHUNK]
-        yield x.expand(len(fleet.jobs), *x.shape), noise[fleet.member_seed, low : low + CHUNK]
+        yield x.expand(len(fleet.jobs), *x.shape), of_members(fleet, noise[:, low : low + CHUNK])
 
 
 def _measure(

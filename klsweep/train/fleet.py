@@ -3,14 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from klsweep.spec.job import Job
-from klsweep.train import streams
+from klsweep.train import precision, streams
 from klsweep.vae import posterior
 from klsweep.vae.likelihoods.likelihood import Own
 from klsweep.vae.models import Shape
@@ -114,6 +114,11 @@ class Fleet:
         return self.length.epochs
 
     @property
+    def precision(self) -> Literal["fp32", "bf16"]:
+        """In which the networks compute in training; they are measured in float32."""
+        return precision.resolved(self.lead.train.precision, self.device)
+
+    @property
     def batch_size(self) -> int:
         """Data per step."""
         return self.lead.train.batch_size
@@ -128,6 +133,9 @@ class Fleet:
         if self.one.vae.member_axis:
             outputs: Output = functional_call(self.one, parameters, (x, noise))
             return outputs
+        if len(self.jobs) == 1:  # vmap of one model makes copies, and adds biases apart from their products
+            own = {name: value.squeeze(0) for name, value in parameters.items()}
+            return Output(*(each[None] for each in functional_call(self.one, own, (x[0], noise[0]))))
         stacked: Output = vmap(lambda each, x, noise: functional_call(self.one, each, (x, noise)))(
             parameters, x, noise
         )
@@ -169,7 +177,9 @@ class Fleet:
                 spread=likelihood.spread(x, output.params) if likelihood.scale == "optimal" else zero,
             )
 
-        output = self.forward(members.parameters, x, noise)
+        with precision.autocast(self.precision, self.device):
+            rounded = self.forward(members.parameters, x, noise)
+        output = Output(*(each.float() for each in rounded))
         found: Losses = vmap(of_one)(x, output, members.own, members.objective, weight)
         return found._replace(loss=self.recon_scale * found.loss)
 

@@ -15,6 +15,7 @@ from klsweep.result import Result, Scalar, Status
 from klsweep.spec.row import settings_row
 from klsweep.train.evaluate import Measures
 from klsweep.train.fleet import Fleet, Members
+from klsweep.vae.products import by_onednn
 
 MEASURED = (
     "train_loss",
@@ -172,6 +173,8 @@ def _provenance(fleet: Fleet) -> dict[str, Scalar]:
         "machine": platform.machine(),
         "device": str(fleet.device),
         "threads": torch.get_num_threads(),
+        "precision": fleet.precision,
+        "products": "oneDNN" if fleet.device.type == "cpu" and by_onednn() else "torch",
         "members": len(fleet.jobs),
         "steps": fleet.steps,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from klsweep.vae.models import Activation, Shape
+from klsweep.vae.products import affine
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -51,9 +52,15 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, in] -> [batch, out], or both with a leading member axis."""
-        if self.weight.dim() == 2:
-            return torch.addmm(self.bias, x, self.weight)
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
+        return affine(x, self.weight, self.bias)
+
+
+class Affine(nn.Linear):
+    """torch's linear layer of one model, its product made as `Dense` makes it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, in] -> [batch, out]."""
+        return affine(x, self.weight.T, self.bias)
 
 
 class LinearVae(Vae):
@@ -136,7 +143,7 @@ class ConvVae(Vae):
             for layer in (nn.Conv2d(wide, narrow, 4, stride=2, padding=1), act())
         ]
         self.encoder = nn.Sequential(
-            *down, nn.Flatten(), nn.Linear(math.prod(inner), hidden), act(), nn.Linear(hidden, 2 * latent_dim)
+            *down, nn.Flatten(), Affine(math.prod(inner), hidden), act(), Affine(hidden, 2 * latent_dim)
         )
         up = [
             layer
@@ -144,9 +151,9 @@ class ConvVae(Vae):
             for layer in (act(), nn.ConvTranspose2d(narrow, wide, 4, stride=2, padding=1))
         ]
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, hidden),
+            Affine(latent_dim, hidden),
             act(),
-            nn.Linear(hidden, math.prod(inner)),
+            Affine(hidden, math.prod(inner)),
             nn.Unflatten(-1, inner),
             *up,
         )

@@ -1,0 +1,208 @@
+"""The default question at full size: nine betas of a VAE 784-512-16 on MNIST, by klsweep and by its rivals.
+
+    python benchmarks/nine_betas.py --data DIR --pythae ENV/bin/python
+
+Whole commands are timed, from their start to their end: 60,000 pictures, 3 epochs, batches of 128, Adam at 1e-3. What
+klsweep measures and stores is in its time; what the rivals measure here is taken off theirs. Distortion and rate on the
+test split stand beside, so that nobody wins by training less. `--pythae` names the Python of an environment that has
+pythae; without it one is made with pip, in a folder that is thrown away. DIR holds the files of MNIST in `mnist`.
+The share of the peak is that of the arithmetic in klsweep's training seconds, against the fastest product found here
+in the same run. `--device cuda` asks the same of a GPU.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from klsweep.running.devices import cores
+from klsweep.store import Store
+from klsweep.vae.products import affine
+
+HERE = Path(__file__).parent
+BETAS = tuple(10 ** (exponent / 4) for exponent in range(-4, 5))
+SHOWN = (0, 4, 8)  # of them, in the table: 0.1, 1, 10
+INPUTS, HIDDEN, LATENT, BATCH, IMAGES = 784, 512, 16, 128, 60_000
+
+Ends = Mapping[float, tuple[float, float]]  # distortion and rate by beta
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One whole command: wall and CPU seconds, what became of each beta, and the training's seconds where known."""
+
+    seconds: float
+    cpu_seconds: float  # of all its processes; on a machine that other work shares, the fairer of the two
+    ends: Ends
+    training: float | None = None
+
+
+def klsweep(data: Path, epochs: int, device: str, precision: str) -> Timed:
+    """`klsweep run`, with everything it does by default."""
+    spec = {
+        "version": 1,
+        "name": "nine",
+        "fixed": {
+            "dataset": {"kind": "mnist", "valid": 0.0},
+            "model": {"kind": "mlp", "hidden": [HIDDEN]},
+            "latent_dim": LATENT,
+            "train": {"epochs": epochs, "batch_size": BATCH, "lr": 1e-3, "precision": precision},
+        },
+        "grid": {"beta": list(BETAS)},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "nine.yaml"
+        file.write_text(json.dumps(spec))
+        options = ("--results", f"{folder}/results", "--data-dir", str(data), "--device", device)
+        seconds, cpu, _ = timed([sys.executable, "-m", "klsweep", "run", str(file), *options])
+        rows = [record.row for record in Store(Path(folder) / "results" / "nine").records()]
+    ends = {float(row["beta"]): (float(row["distortion_nats"]), float(row["rate_nats"])) for row in rows}
+    hands = cores() if device == "cpu" else 1
+    return Timed(seconds, cpu, ends, sum(float(row["train_seconds"]) for row in rows) / hands)
+
+
+def rival(python: str, script: str, data: Path, epochs: int, *options: str) -> Timed:
+    """A rival's script in a process of its own, less what it takes for measuring."""
+    betas = [str(beta) for beta in BETAS]
+    base = [python, str(HERE / script), "--betas", *betas, "--epochs", str(epochs), "--data", str(data)]
+    seconds, cpu, printed = timed([*base, *options])
+    said = json.loads(printed.splitlines()[-1])
+    ends = {float(beta): (end[0], end[1]) for beta, end in said["ends"].items()}
+    return Timed(seconds - said["measuring"], cpu - said["measuring"], ends)
+
+
+def timed(command: list[str]) -> tuple[float, float, str]:
+    """Wall and CPU seconds and standard output; ends here with the output of one that fails."""
+    started, used = time.perf_counter(), _used()
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds, cpu = time.perf_counter() - started, _used() - used
+    if ran.returncode:
+        sys.exit(f"{' '.join(command)}\n{ran.stdout}\n{ran.stderr}")
+    return seconds, cpu, ran.stdout
+
+
+def _used() -> float:
+    """CPU seconds of all children that have ended, and of theirs."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def with_pythae(folder: Path) -> str:
+    """The Python of a new environment with pythae and the torch of this one."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    pinned = f"torch=={torch.__version__.partition('+')[0]}"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "pythae", pinned], check=True)
+    return python
+
+
+def peak(dtype: torch.dtype, device: str) -> float:
+    """The fastest of torch's products and ours, of 2048x2048 matrices on all threads: operations a second."""
+    left, right = (torch.randn(2048, 2048, device=device).to(dtype) for _ in range(2))
+    bias = torch.zeros(2048, dtype=dtype, device=device)
+    found = []
+    for product in (lambda: left @ right, lambda: affine(left, right, bias)):
+        product()
+        for _ in range(10):
+            started = time.perf_counter()
+            product().flatten()[0].item()
+            found.append(2 * 2048**3 / (time.perf_counter() - started))
+    return max(found)
+
+
+def arithmetic(epochs: int) -> float:
+    """Floating operations of all trainings: three products a layer and step, but none for the data's gradient."""
+    layers = INPUTS * HIDDEN + HIDDEN * 2 * LATENT + LATENT * HIDDEN + HIDDEN * INPUTS
+    return 2.0 * (3 * layers - INPUTS * HIDDEN) * IMAGES * epochs * len(BETAS)
+
+
+def measure(contestants: Mapping[str, Callable[[], Timed]], repeats: int) -> dict[str, Timed]:
+    """Each in turn, `repeats` times over; the run of median time of each."""
+    runs: dict[str, list[Timed]] = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, run in contestants.items():
+            runs[name].append(run())
+            print(f"{name}: {runs[name][-1].seconds:.1f} s", file=sys.stderr, flush=True)
+    middle = {name: statistics.median_low(each.seconds for each in several) for name, several in runs.items()}
+    return {name: next(each for each in runs[name] if each.seconds == middle[name]) for name in runs}
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=os.environ.get("KLSWEEP_DATA"), help="has mnist/*.gz")
+    parser.add_argument("--pythae", help="the Python of an environment with pythae")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", nargs="+", help="contestants to run, by the beginning of their names")
+    asked = parser.parse_args()
+    data, epochs, device, many = Path(asked.data), asked.epochs, asked.device, cores()
+    with tempfile.TemporaryDirectory() as folder:
+        pythae = asked.pythae or with_pythae(Path(folder))
+        on = ("--device", device)
+        everybody: dict[str, Callable[[], Timed]] = {
+            "pythae": lambda: rival(pythae, "by_pythae.py", data, epochs, *on),
+            f"by hand, 1 process of {many} threads": lambda: rival(
+                sys.executable, "by_hand.py", data, epochs, "--threads", str(many), *on
+            ),
+            f"by hand, {many} processes of 1 thread": lambda: rival(
+                sys.executable, "by_hand.py", data, epochs, "--processes", str(many), *on
+            ),
+            "klsweep fp32": lambda: klsweep(data, epochs, device, "fp32"),
+            "klsweep bf16": lambda: klsweep(data, epochs, device, "bf16"),
+        }
+        if device != "cpu":
+            del everybody[f"by hand, {many} processes of 1 thread"]
+        chosen = {
+            name: run
+            for name, run in everybody.items()
+            if not asked.only or name.startswith(tuple(asked.only))
+        }
+        peaks = {"fp32": peak(torch.float32, device), "bf16": peak(torch.bfloat16, device)}
+        found = measure(chosen, asked.repeats)
+    show(found, peaks, arithmetic(epochs))
+
+
+def show(found: Mapping[str, Timed], peaks: Mapping[str, float], operations: float) -> None:
+    """The table of what was found."""
+    shown = [BETAS[index] for index in SHOWN]
+    table = Table(
+        "",
+        "seconds",
+        "x pythae",
+        "CPU s",
+        "x pythae",
+        "of peak",
+        *(f"D + R, beta {beta:g}" for beta in shown),
+    )
+    pythae = found.get("pythae")
+    for name, each in found.items():
+        ends = [min(each.ends.items(), key=lambda end: abs(end[0] - beta))[1] for beta in shown]
+        share = f"{100 * operations / each.training / peaks[name.split()[-1]]:.0f} %" if each.training else ""
+        times = [(each.seconds, pythae.seconds if pythae else None)]
+        times.append((each.cpu_seconds, pythae.cpu_seconds if pythae else None))
+        cells = [cell for own, its in times for cell in (f"{own:.1f}", f"{its / own:.2f}" if its else "")]
+        table.add_row(name, *cells, share, *(f"{one:.2f} + {two:.2f}" for one, two in ends))
+    console = Console(width=150)
+    console.print(table)
+    said = ", ".join(f"{name} {value / 1e9:.0f} GF/s" for name, value in peaks.items())
+    console.print(f"peak of products here: {said}; torch {torch.__version__}, {cores()} cores")
+
+
+if __name__ == "__main__":
+    main()
