@@ -141,6 +141,19 @@ def test_what_has_no_closed_form_says_so_and_a_bernoulli_gets_its_floor() -> Non
     assert 0 < row["train_entropy_floor_nats"] < row["train_collapsed_nats"] < 64 * math.log(2)
 
 
+def test_coins_drawn_anew_have_no_entropy_floor_and_collapse_to_that_of_their_mean_probability() -> None:
+    asked = ["dataset.limit=100", "beta_norm=0.1", "latent_dim=2", "likelihood=bernoulli"]
+    rows = {
+        how: api.forecast("digits", [*asked, f"dataset.binarize={how}"]).rows[0]
+        for how in ("none", "static", "dynamic")
+    }
+    floors = [(row["entropy_floor_nats"], row["train_entropy_floor_nats"]) for row in rows.values()]
+    assert min(floors[0]) > 0
+    assert floors[1:] == [(0, 0), (0, 0)]
+    # a constant coin is trained on the expected share of ones, which is the mean grey value
+    assert rows["dynamic"]["train_collapsed_nats"] == rows["none"]["train_collapsed_nats"]
+
+
 def test_a_beta_of_zero_has_no_finite_rate_and_says_nothing_false(ahead: Ahead) -> None:
     (row,) = ahead("grid: {beta: [0.0]}\n", "likelihood=mse").rows
     assert (row["rate_nats"], row["elbo_nats"], row["theta"]) == (None, None, 0.0)
