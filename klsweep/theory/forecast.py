@@ -179,8 +179,8 @@ def _notes(sweep: Sweep, spectra: Mapping[str, Spectrum]) -> Iterable[str]:
     others = list(dict.fromkeys(job.model.label for job in sweep.jobs if job.model.kind != "linear"))
     if others:
         yield (
-            f"exact for model linear, given enough training; for {', '.join(others)} an upper bound on the rate at "
-            "equal squared error"
+            f"exact for model linear, given enough training; for {', '.join(others)}: no network wide enough to hold "
+            "the linear map needs a higher rate at equal squared error, but a trained one may have one"
         )
     for label, each in spectra.items():
         if not each.complete:
