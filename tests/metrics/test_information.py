@@ -9,7 +9,7 @@ import torch
 from closed_models import evidence_of, normal
 from scipy.stats import norm
 
-from klsweep.metrics import information
+from klsweep.metrics import aggregate
 from klsweep.metrics.evidence import Evidence
 from klsweep.metrics.information import Information
 
@@ -281,7 +281,7 @@ def test_the_split_into_blocks_does_not_matter(monkeypatch: pytest.MonkeyPatch) 
     evidence = evidence_of(normal(100, 3), 0.2)
     whole = parts(evidence)
     for pairs in (1, 700, 2**30):
-        monkeypatch.setattr(information, "PAIRS", pairs)
+        monkeypatch.setattr(aggregate, "PAIRS", pairs)
         assert parts(evidence) == pytest.approx(whole, rel=1e-12, abs=1e-13)
 
 
