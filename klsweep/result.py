@@ -57,6 +57,12 @@ CURVE_COLUMNS = (
 """The columns of curve.csv, one row per epoch. `weight` is the raw weight of the epoch's last step."""
 
 
+ACTIVE_VARIANCE = (
+    0.01  # of the posterior mean over the data, above which a unit is active (Burda et al. 2016)
+)
+ACTIVE_NATS = 0.01  # mean rate above which a unit counts in active_units_kl
+
+
 class Pictures(StrEnum):
     """Names among a result's arrays: pictures, uint8 [..., channels, height, width], where the data are images."""
 

@@ -74,7 +74,6 @@ class Evidence:
     """A CPU generator keyed by the job's seed and this purpose."""
     discrete: bool
     """Whether p(x|z) is a mass function, so that its negative logarithm counts bits."""
-    factor_names: tuple[str, ...] = ()
 
     @property
     def latent_dim(self) -> int:

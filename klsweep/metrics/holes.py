@@ -1,18 +1,14 @@
 """Where the aggregated posterior leaves the prior empty: codes that samples are made from and no datum uses."""
 
-import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from klsweep.metrics.aggregate import LOG_2PI, log_density
 from klsweep.metrics.draws import prior, rows
 from klsweep.metrics.evidence import Evidence, Values
 from klsweep.metrics.metric import MetricPart
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 COLUMNS = (
     "log_aggregate_at_prior_nats",
@@ -20,8 +16,6 @@ COLUMNS = (
     "kl_prior_aggregate_nats",
     "prior_hole_share",
 )
-
-PAIRS = 2**17  # densities at once, 1 MiB: what a core keeps near
 
 
 class Holes(MetricPart):
@@ -56,6 +50,8 @@ class Holes(MetricPart):
 
     def measure(self, evidence: Evidence) -> Values:
         """Means of ln q(z), KL(p || q), and the share of the prior in holes; without holes it is the percentile."""
+        import torch
+
         held_out = evidence.held_out
         chosen = rows(len(held_out), self.size, evidence.generator("holes components")).to(
             held_out.mean.device
@@ -65,9 +61,11 @@ class Holes(MetricPart):
         mean, logvar = held_out.mean[chosen].double(), held_out.logvar[chosen].double()
         z = prior(evidence, self.size, "holes prior").double()
         at_prior = log_density(z, mean, logvar)
-        at_posterior = log_density(evidence.z[chosen].double(), mean, logvar, own_left_out=True)
+        at_posterior = log_density(
+            evidence.z[chosen].double(), mean, logvar, without=torch.arange(len(chosen), device=chosen.device)
+        )
         floor = float(np.percentile(at_posterior.cpu().numpy(), self.percentile))
-        log_prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+        log_prior = -0.5 * (z.square() + LOG_2PI).sum(1)
         found = (
             at_prior.mean(),
             at_posterior.mean(),
@@ -75,30 +73,3 @@ class Holes(MetricPart):
             (at_prior < floor).double().mean(),
         )
         return {name: float(value) for name, value in zip(COLUMNS, found, strict=True)}
-
-
-def log_density(z: "Tensor", mean: "Tensor", logvar: "Tensor", *, own_left_out: bool = False) -> "Tensor":
-    """ln of the mean over n components of N(z; mean, diag exp(logvar)) at z [m, latent]; [m] nats.
-
-    With `own_left_out`, z is [n, latent] and its row i sees the other n - 1 components. One weight 1/n belongs to
-    the joint density, not to each latent.
-    """
-    import torch
-
-    n = len(mean)
-    normaliser = -0.5 * (logvar + math.log(2 * math.pi)).sum(1)
-    at, scale = mean.T.contiguous(), ((-0.5 * logvar).exp() * math.sqrt(0.5)).T.contiguous()
-    step = max(1, PAIRS // n)
-    found = []
-    for low in range(0, len(z), step):
-        some = z[low : low + step]
-        pairs = normaliser.repeat(len(some), 1)
-        for k in range(
-            z.shape[1]
-        ):  # the difference first: a square multiplied out cancels in narrow posteriors
-            apart = (some[:, k, None] - at[k]).mul_(scale[k])
-            pairs.addcmul_(apart, apart, value=-1)
-        if own_left_out:
-            pairs.diagonal(low).fill_(-math.inf)
-        found.append(pairs.logsumexp(1) - math.log(n - own_left_out))
-    return torch.cat(found)

@@ -19,11 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from klsweep.result import ACTIVE_VARIANCE
 from klsweep.theory.spectrum import Floats, Spectrum
 
-ACTIVE_VARIANCE = (
-    0.01  # of the posterior mean over the data, above which a unit is active (Burda et al. 2016)
-)
 COLLAPSED_NATS, COLLAPSED_SHARE = 0.01, 0.01  # the epsilon and delta of Lucas et al. 2019, section 4
 
 

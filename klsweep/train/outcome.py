@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from klsweep.result import Result, Scalar, Status
+from klsweep.result import ACTIVE_NATS, ACTIVE_VARIANCE, Result, Scalar, Status
 from klsweep.spec.row import settings_row
 from klsweep.train.evaluate import Measures
 from klsweep.train.fleet import Fleet, Members
@@ -29,9 +29,6 @@ MEASURED = (
 """The rows of one epoch's array in a curve, [measured, member]."""
 
 REMEMBERED = "remembered."  # before the names of what a likelihood remembers, among the weights of a model
-
-ACTIVE_VARIANCE = 0.01  # Var_x(E_q[z]) above which a unit is active (Burda et al. 2016)
-ACTIVE_NATS = 0.01  # mean rate above which a unit counts in active_units_kl
 
 
 @dataclass(frozen=True)

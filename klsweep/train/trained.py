@@ -78,7 +78,6 @@ def evidence(model: TrainedModel, data: Data, device: torch.device) -> Evidence:
         training=training,
         generator=lambda purpose: streams.generator(job.seed, "metric", purpose),
         discrete=job.likelihood.is_mass(held_out.x),
-        factor_names=getattr(data, "factor_names", ()),
     )
 
 

@@ -155,11 +155,15 @@ class Cyclical(Part):
     shape: Shape = Field(default="linear", description="of the climb")
 
     def at(self, step: int, length: Length) -> float:
-        """f(tau) while tau = mod(t, ceil(T/M)) / (T/M) <= ratio, then 1; t counts from 0, the paper's from 1."""
+        """f(tau) while tau = mod(t M / T, 1) <= ratio, then 1; t counts from 0, the paper's from 1.
+
+        The paper's mod(t, ceil(T/M)) / (T/M) is the same where M divides T. Where it does not, it makes fewer cycles
+        than M and may end the training within one, at s far below 1.
+        """
         return _cycled(step, length, cycles=self.cycles, ratio=self.ratio, shape=self.shape)
 
     def unreached(self, length: Length) -> str:
-        """Why s does not come to 1 in a training of this length; empty where it does."""
+        """Why s does not come to 1 in the last cycle of a training of this length; empty where it does."""
         return _never_up(length, cycles=self.cycles, ratio=self.ratio)
 
 
@@ -207,18 +211,17 @@ Schedule = Annotated[Constant | Linear | Sigmoid | Cosine | Cyclical | Monotonic
 
 
 def _cycled(step: int, length: Length, *, cycles: int, ratio: float, shape: Shape) -> float:
-    period = length.steps / cycles
-    tau = (step % math.ceil(period)) / period
+    tau = (step * cycles % length.steps) / length.steps
     return ramp(shape, tau / ratio) if tau <= ratio else 1.0
 
 
 def _never_up(length: Length, *, cycles: int, ratio: float) -> str:
-    """A cycle ends below 1 where none of its steps lies at or beyond `ratio`."""
-    period = length.steps / cycles
-    highest = (min(math.ceil(period), length.steps) - 1) / period
-    if highest >= ratio:
+    """A cycle ends below 1 where none of its steps lies at or beyond `ratio`; no cycle ends lower than the last."""
+    if (length.steps - cycles) / length.steps >= ratio:
         return ""
-    return f"a cycle of {period:g} steps is over before the share {ratio:g} of it, where s is 1"
+    return (
+        f"a cycle of {length.steps / cycles:g} steps is over before the share {ratio:g} of it, where s is 1"
+    )
 
 
 def _too_long(name: str, steps: float, length: Length) -> str:

@@ -60,7 +60,7 @@ def test_a_spec_is_foreseen_with_reasons_for_what_cannot_be(write_spec):
         "no closed form applies to likelihood bernoulli; no model's distortion gets below the entropy" in text
     )
     assert "the best linear VAE: gaussian(variance=learned), elbo" in text
-    assert "for mlp(hidden=8) an upper bound on the rate" in text
+    assert "for mlp(hidden=8): no network wide enough to hold the linear map needs a higher rate" in text
 
 
 def test_the_forecast_as_json_is_all_of_it_and_nothing_else(write_spec, klsweep):

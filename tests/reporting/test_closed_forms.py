@@ -16,7 +16,9 @@ from klsweep.theory.spectrum import Spectrum
 
 BETAS = (0.001, 0.01, 0.1, 1.0)
 VALUES = spectrum(64)
-KEPT = Spectrum(64, 1000, VALUES, float(VALUES.sum()), VALUES, np.zeros(64), float(VALUES.sum()))
+MOMENTS = VALUES * np.resize([1.5, 0.7, 1.2], 64)
+MEANS = np.sqrt(MOMENTS) * np.resize([0.2, 0.998, 0.0], 64)  # the second axis hardly varies in the test split
+KEPT = Spectrum(64, 1000, VALUES, float(VALUES.sum()), MOMENTS, MEANS, float(MOMENTS.sum()))
 LIKELIHOODS = {
     "gaussian(variance=0.1)": {"kind": "gaussian", "variance": SIGMA2},
     "mse": {"kind": "mse"},
@@ -31,26 +33,40 @@ def line(likelihood, **asked):
     return FORMS.line("digits", likelihood, **{"latent_dim": 4, "most_nats": 5.0, **asked})
 
 
-def squared_error(rate_nats, latent_dim=4):
-    """By bisection of the tests' own closed form."""
-    theta = optimize.brentq(lambda log: closed_form(math.exp(log), latent_dim, 64)[1] - rate_nats, -15, 1)
-    return closed_form(math.exp(theta), latent_dim, 64)[0]
+def held_out(theta, latent_dim=4):
+    """(SSE, rate, active units) on the test split, by the encoder and decoder of the best model themselves."""
+    used = VALUES[:latent_dim][VALUES[:latent_dim] > theta]
+    moments, means = MOMENTS[: len(used)], MEANS[: len(used)]
+    decoder, variance = np.sqrt(used - theta), theta / used
+    encoder = decoder / used
+    sse = ((1 - decoder * encoder) ** 2 * moments + decoder**2 * variance).sum() + MOMENTS[len(used) :].sum()
+    rate = (encoder**2 * moments + variance - 1 - np.log(variance)).sum() / 2
+    active = (encoder**2 * (moments - means**2) > 0.01).sum()  # Burda et al. 2016
+    return float(sse), float(rate), int(active)
+
+
+def level(rate_nats, rate_of):
+    """The water level of a rate, by bisection; a rate falls as theta rises."""
+    return math.exp(optimize.brentq(lambda log: rate_of(math.exp(log)) - rate_nats, -15, 1, xtol=1e-13))
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian(variance=0.1)", "mse", "gaussian(variance=learned)"])
 def test_a_line_goes_from_rate_0_to_the_rate_asked_for_in_the_nats_of_its_likelihood(likelihood):
     rate, distortion = line(likelihood)
-    assert (rate[0], rate[-1]) == (0, pytest.approx(5.0))
+    last = level(5.0, lambda theta: closed_form(theta, 4, 64)[1])  # of the training split
+    assert (rate[0], rate[-1]) == (0, pytest.approx(held_out(last)[1]))
     for at in (20, 100, 199):
-        sse = squared_error(rate[at])
+        theta = level(rate[at], lambda theta: held_out(theta)[1])
+        sse, train_sse = held_out(theta)[0], closed_form(theta, 4, 64)[0]
+        # the best variance for the error of the training split
+        fitted = optimize.minimize_scalar(
+            lambda log, sse=train_sse: 32 * log + sse / (2 * math.exp(log)), bracket=(-5, 0)
+        ).x
         by_hand = {
             "mse": sse,
             "gaussian(variance=0.1)": 32 * math.log(2 * math.pi * SIGMA2) + sse / (2 * SIGMA2),
-            # the best variance for this error
-            "gaussian(variance=learned)": optimize.minimize_scalar(
-                lambda log, sse=sse: 32 * (math.log(2 * math.pi) + log) + sse / (2 * math.exp(log)),
-                bracket=(-5, 0),
-            ).fun,
+            "gaussian(variance=learned)": 32 * (math.log(2 * math.pi) + fitted)
+            + sse / (2 * math.exp(fitted)),
         }
         assert distortion[at] == pytest.approx(by_hand[likelihood], rel=1e-6)
 
@@ -97,7 +113,7 @@ def test_the_plane_has_a_dashed_line_for_each_latent_size_and_says_what_it_is(tm
     assert two.get_ydata()[-1] > four.get_ydata()[-1]  # fewer latents, a larger error at the same rate
     text = said(with_forms)
     assert "closed form of the linear VAE" in text
-    assert "exact for model linear, an upper bound" in text
+    assert "exact for model linear; no network wide enough to hold that map needs a higher rate" in text
     assert "M = 2" in text
     assert dashed(without) == []
     assert "closed form" not in said(without)
@@ -109,7 +125,7 @@ def test_the_active_units_have_a_dashed_step_at_each_eigenvalue(tmp_path):
         figure, without = (against_weight(summary, ACTIVE_UNITS, forms) for forms in (FORMS, NO_FORMS))
     (steps,) = dashed(figure)
     for beta_norm, units in np.asarray(steps.get_xydata())[::40]:
-        theta = beta_norm * 64 / 4 * SIGMA2
-        assert units == sum(1 - theta / value > 0.01 for value in VALUES[:4])  # Burda et al. 2016
+        assert units == held_out(beta_norm * 64 / 4 * SIGMA2)[2]
+    assert max(steps.get_ydata()) == 3  # of 4: the second axis is active in the training split alone
     assert "the first eigenvalue" in said(figure)
     assert dashed(without) == []

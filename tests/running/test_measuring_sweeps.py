@@ -77,7 +77,7 @@ def test_what_is_measured_already_is_not_measured_again(bare: Path) -> None:
     assert (again.measured, again.skipped) == (6, 0)
     (third,) = klsweep.measure(bare, ["probe"])
     assert (third.measured, third.skipped) == (0, 6)
-    (other,) = klsweep.measure(bare, ["{kind: information, samples: 20}"])
+    (other,) = klsweep.measure(bare, ["{kind: information, samples: 50}"])
     assert other.measured == 6
 
 

@@ -57,6 +57,11 @@ def test_settings_of_a_metric_are_kept():
         ("metrics: [3]", "2:11", ["3 is a number"]),
         ("metrics: [{samples: 3}]", "2:11", ["does not say its kind"]),
         ("metrics: [{kind: iw_bound, samples: 0}]", "2:37", ["0 is out of range", "a whole number > 0"]),
+        (
+            "metrics: [{kind: information, samples: 49}]",
+            "2:40",
+            ["49 is out of range", "a whole number >= 50"],
+        ),
         ("metrics: [{kind: iw_bound, sample: 9}]", "2:28", ["no setting sample", "did you mean samples?"]),
         ("metrics: [probe, probe]", "2:18", ["probe is given twice"]),
         ("grid: {metrics: [[probe]]}", "2:8", ["no key metrics"]),

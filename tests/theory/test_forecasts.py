@@ -72,7 +72,9 @@ def test_a_row_for_each_setting_that_matters_and_none_for_what_does_not(ahead: A
     )
     assert [row["beta"] for row in found.rows] == [0.5, 3.0]
     assert all(tuple(row) == COLUMNS for row in found.rows)
-    assert "for mlp an upper bound" in " ".join(found.notes)
+    notes = " ".join(found.notes)
+    assert "for mlp: no network wide enough to hold the linear map needs a higher rate" in notes
+    assert "but a trained one may have one" in notes
 
 
 def test_the_numbers_of_a_row_are_those_of_the_theory_by_hand(ahead: Ahead) -> None:
@@ -139,6 +141,19 @@ def test_what_has_no_closed_form_says_so_and_a_bernoulli_gets_its_floor() -> Non
     (row,) = api.forecast("digits", [*overrides, "likelihood=bernoulli"]).rows
     assert "bernoulli" in str(row["note"])
     assert 0 < row["train_entropy_floor_nats"] < row["train_collapsed_nats"] < 64 * math.log(2)
+
+
+def test_coins_drawn_anew_have_no_entropy_floor_and_collapse_to_that_of_their_mean_probability() -> None:
+    asked = ["dataset.limit=100", "beta_norm=0.1", "latent_dim=2", "likelihood=bernoulli"]
+    rows = {
+        how: api.forecast("digits", [*asked, f"dataset.binarize={how}"]).rows[0]
+        for how in ("none", "static", "dynamic")
+    }
+    floors = [(row["entropy_floor_nats"], row["train_entropy_floor_nats"]) for row in rows.values()]
+    assert min(floors[0]) > 0
+    assert floors[1:] == [(0, 0), (0, 0)]
+    # a constant coin is trained on the expected share of ones, which is the mean grey value
+    assert rows["dynamic"]["train_collapsed_nats"] == rows["none"]["train_collapsed_nats"]
 
 
 def test_a_beta_of_zero_has_no_finite_rate_and_says_nothing_false(ahead: Ahead) -> None:

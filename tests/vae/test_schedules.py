@@ -1,6 +1,7 @@
 """A schedule goes from its start to 1 as its source says, step by step, and says when it would never get there."""
 
 import math
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -46,8 +47,8 @@ def path(schedule: Schedule, length: Length) -> list[float]:
         (PerEpoch(epochs=200), Length(202, 1), [min(1, t / 200) for t in range(202)]),
         # Fu et al. 2019: 4 cycles of 5 steps, half of each climbing: tau = 0, .2, .4 then 1
         (Cyclical(), Length(20, 5), [0, 0.4, 0.8, 1, 1] * 4),
-        # lengths that do not divide: ceil(10 / 4) = 3 steps a cycle, tau = 0, .4, .8, the last cycle cut short
-        (Cyclical(), TEN, [0, 0.8, 1, 0, 0.8, 1, 0, 0.8, 1, 0]),
+        # cycles of 2.5 steps: tau = 0, .4, .8, then .2, .6
+        (Cyclical(), TEN, [0, 0.8, 1, 0.4, 1, 0, 0.8, 1, 0.4, 1]),
         (Cyclical(cycles=1, ratio=0.5), TEN, [0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1]),
         (Monotonic(ratio=0.5), TEN, [0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1]),
         (Monotonic(), Length(8, 8), [0, 0.5, 1, 1, 1, 1, 1, 1]),
@@ -57,6 +58,25 @@ def test_every_schedule_takes_the_steps_of_its_source(
     schedule: Schedule, length: Length, expected: list[float]
 ) -> None:
     assert path(schedule, length) == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize(("steps", "cycles"), [(9, 4), (1001, 100), (70, 6), (35, 4), (550, 12), (10, 3)])
+def test_there_are_as_many_cycles_as_asked_for_whether_or_not_the_length_divides(
+    steps: int, cycles: int
+) -> None:
+    s = path(Cyclical(cycles=cycles), Length(steps, 10))
+    falls = sum(after < before for before, after in pairwise(s))
+    assert falls == cycles - 1
+
+
+def test_a_training_ends_at_1_or_says_that_it_does_not() -> None:
+    outcomes = set()
+    for steps, cycles, tenths in product(range(1, 40), range(1, 8), range(1, 11)):
+        schedule, length = Cyclical(cycles=cycles, ratio=tenths / 10), Length(steps, 10)
+        ends = cycles <= steps and path(schedule, length)[-1] == 1
+        assert (schedule.unreached(length) == "") == ends, (steps, cycles, tenths)
+        outcomes.add(ends)
+    assert outcomes == {True, False}
 
 
 def test_the_ramps_of_a_cycle_are_those_of_the_official_code() -> None:

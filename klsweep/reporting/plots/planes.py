@@ -23,7 +23,7 @@ LABELS = 12  # of one line, at most
 
 DASHED = (
     "Dashed: closed form of the linear VAE with M latents on the covariance of these data: exact for model "
-    "linear, an upper bound on the least rate for that distortion for any other"
+    "linear; no network wide enough to hold that map needs a higher rate, but a trained one may have one"
 )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from klsweep.reporting.plots import canvas, grids, keys, layout, looks
 from klsweep.reporting.plots.colours import ZERO, WeightColours
 from klsweep.reporting.plots.material import Material, seeds, unseen
+from klsweep.result import ACTIVE_NATS
 
 RATES = "rate_per_latent_nats"
 """The array of a result."""
@@ -19,7 +20,6 @@ COLUMNS, ROWS = (
     2,
 )  # panels, of the settings whose pictures are shown too, so that their arrays are read once
 LOWEST = 1e-4  # nats: rates below are drawn here
-ACTIVE = 0.01  # nats: above, a latent counts in active_units_kl
 MARKED = 32  # latents at most whose points are marked
 
 Spectrum = tuple[float, NDArray[np.float64]]
@@ -87,7 +87,7 @@ def _panel(axes: Axes, spectra: list[Spectrum], colours: WeightColours) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
     strokes = looks.current().strokes
-    axes.axhline(ACTIVE, color="#666666", linestyle=(0, (4, 3)), linewidth=strokes, zorder=1.5)
+    axes.axhline(ACTIVE_NATS, color="#666666", linestyle=(0, (4, 3)), linewidth=strokes, zorder=1.5)
     for weight, rates in spectra:
         rank = np.arange(1, len(rates) + 1)
         marker = "o" if len(rates) <= MARKED else ""
@@ -101,5 +101,5 @@ def _panel(axes: Axes, spectra: list[Spectrum], colours: WeightColours) -> None:
 
 def _key(*, has_zero: bool) -> dict[str, Line2D]:
     active = Line2D([], [], color="#666666", linestyle=(0, (4, 3)), linewidth=looks.current().strokes)
-    found = {f"{ACTIVE} nats, above which a latent counts in active_units_kl": active}
+    found = {f"{ACTIVE_NATS} nats, above which a latent counts in active_units_kl": active}
     return found | ({"beta_norm = 0": Line2D([], [], color=ZERO)} if has_zero else {})

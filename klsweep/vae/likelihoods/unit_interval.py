@@ -46,7 +46,7 @@ class Bernoulli(Unscaled):
         share = values.mean(_grey)
         if share == 0:
             return ""
-        floor = values.input_dim * values.mean(_binary_entropy)
+        floor = entropy_nats(values)
         return (
             f"{percent(share)} of the training values are grey, neither 0 nor 1, and the distortion is their "
             f"cross-entropy: even a perfect reconstruction costs {floor:.4g} nats per datum, their summed binary "
@@ -161,8 +161,13 @@ def _grey(x: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray((x > 0) & (x < 1))
 
 
-def _binary_entropy(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """H(x) = -x ln x - (1-x) ln(1-x), the least over p of the cross-entropy -x ln p - (1-x) ln(1-p). Nats."""
+def entropy_nats(values: Values) -> float:
+    """The summed binary entropy of a datum's values, on average over the data: 0 where all of them are 0 or 1."""
+    return values.input_dim * values.mean(binary_entropy)
+
+
+def binary_entropy(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """H(x) = -x ln x - (1-x) ln(1-x) of x [k], the least over p of the cross-entropy -x ln p - (1-x) ln(1-p). Nats."""
     entropy, grey = np.zeros(len(x)), _grey(x)
     x = x[grey]
     entropy[grey] = -x * np.log(x) - (1 - x) * np.log1p(-x)
