@@ -19,8 +19,12 @@ WEIGHTS = ("weight", "beta", "beta_norm", "theta")
 INSIDE = re.compile(r"\.\D")
 """A dot before a name, which reaches inside a job's field, and no decimal point."""
 
-NOT_SETTINGS = ("job_id", "status", "seed")
-"""Identity, but not part of a setting: a setting is what the seeds have in common."""
+NOT_SETTINGS = ("job_id", "status", "seed", "theta")
+"""Identity, but not part of a setting: a setting is what the seeds have in common.
+
+A learned variance, or an objective that finds its own weight, ends with another theta for every seed; where neither
+does, theta follows from beta and likelihood, which are part of it.
+"""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def metrics(runs: pd.DataFrame) -> list[str]:
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per setting, in the order of the runs.
+    """One row per setting, in the order of the runs; `theta` is the mean over the finished, or else over all.
 
     `n` finished, `n_diverged`, `n_failed`; of each metric the mean over the finished, `_sd` (one degree of
     freedom lost) and `_ci95`, the half width t(0.975, n-1) * sd / sqrt(n). Both are missing where n is 1.
@@ -37,6 +37,9 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     counts = pd.DataFrame({"n": _count(count, Status.OK), "n_diverged": _count(count, Status.DIVERGED)})
     counts["n_failed"] = count.sum(axis=1).to_numpy() - counts["n"] - counts["n_diverged"]
     ok = once & (runs["status"] == str(Status.OK))
+    theta = runs["theta"].where(ok | ~ok.groupby(setting).transform("any"))
+    place = rows.columns.to_list().index("beta_norm") + 1
+    rows.insert(place, "theta", _rounded(theta.groupby(setting).mean()))
     estimates = _estimates(runs.loc[ok, metrics(runs)], setting[ok], len(rows))
     return pd.concat([rows, counts, estimates], axis=1)
 
@@ -112,9 +115,11 @@ def _keys(runs: pd.DataFrame) -> pd.DataFrame:
     """The setting columns, floats rounded to `KEY_DIGITS` significant digits."""
     keys = runs[settings.columns(runs)]
     floats = [name for name in keys.columns if pd.api.types.is_float_dtype(keys[name])]
-    return keys.assign(
-        **{name: keys[name].map(lambda value: float(f"{value:.{KEY_DIGITS}g}")) for name in floats}
-    )
+    return keys.assign(**{name: _rounded(keys[name]) for name in floats})
+
+
+def _rounded(values: "pd.Series[float]") -> "pd.Series[float]":
+    return values.map(lambda value: float(f"{value:.{KEY_DIGITS}g}"))
 
 
 def _count(count: pd.DataFrame, status: Status) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

@@ -65,6 +65,27 @@ def test_an_unknown_theta_does_not_lose_the_row(tmp_path):
     assert (row["n"], row["m_nats"]) == (2, 2.0)
 
 
+def test_seeds_whose_theta_was_fitted_are_of_one_setting(tmp_path):
+    """A learned variance, and an objective that moves its weight, end with another theta for every seed."""
+    sigma2 = [0.0098, 0.0101, 0.0112]
+    cases = [
+        Case(seed=seed, unit="beta", beta_norm=beta, sigma2=value, further={"m_nats": 1.0 + seed})
+        for seed, value in enumerate(sigma2)
+        for beta in (0.1, 1.0)
+    ]
+    diverged = Case(seed=3, unit="beta", beta_norm=1.0, sigma2=1e6, status=Status.DIVERGED)
+    table = summary_of(tmp_path, [*cases, diverged])
+    assert table["n"].tolist() == [3, 3]
+    assert table["n_diverged"].tolist() == [0, 1]
+    assert table["theta"].tolist() == pytest.approx([np.mean(sigma2) * 0.1, np.mean(sigma2)], rel=1e-11)
+    assert table["m_nats_sd"].tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_theta_stands_beside_the_other_weights(tmp_path):
+    names = summary_of(tmp_path, metric(1.0, 3.0)).columns.to_list()
+    assert names[names.index("weight") :][:5] == ["weight", "beta", "beta_norm", "theta", "n"]
+
+
 def test_the_same_training_under_two_units_is_one_seed(tmp_path):
     runs = rows.runs(commit(tmp_path, "s", [Case(beta_norm=0.1), Case(beta_norm=1.6, unit="beta")]))
     assert len(runs) == 2
