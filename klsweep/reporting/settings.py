@@ -16,6 +16,9 @@ IDENTITY = COLUMNS[: COLUMNS.index("theta") + 1]
 WEIGHTS = ("weight", "beta", "beta_norm", "theta")
 """The one weight of a job in every unit; never a line of its own in a plot."""
 
+UNITS = ("beta_norm", "beta", "weight")
+"""In which a job may give it; the first that serves is taken."""
+
 INSIDE = re.compile(r"\.\D")
 """A dot before a name, which reaches inside a job's field, and no decimal point."""
 

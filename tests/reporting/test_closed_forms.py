@@ -116,7 +116,9 @@ def test_the_active_units_have_a_dashed_step_at_each_eigenvalue(tmp_path):
     assert dashed(without) == []
 
 
-def test_a_learned_variance_has_no_dashed_step_for_its_theta_belongs_to_the_weight_it_was_learned_at(tmp_path):
+def test_a_learned_variance_has_no_dashed_step_for_its_theta_belongs_to_the_weight_it_was_learned_at(
+    tmp_path,
+):
     cases = [Case(beta_norm=BETAS[0], seed=seed, sigma2=0.1 + 0.01 * seed) for seed in range(3)]
     cases = [replace(case, further={"fitted_sigma2": case.sigma2}) for case in cases]
     summary = stats.summary(rows.runs(commit(tmp_path, "s", cases)))

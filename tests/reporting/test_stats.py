@@ -42,6 +42,19 @@ def test_one_seed_has_no_deviation_and_no_interval(tmp_path):
     assert math.isnan(row["m_nats_ci95"])
 
 
+def test_counts_that_agree_have_the_interval_of_their_rounding_and_real_numbers_have_none(tmp_path):
+    """A count is known to half a unit, so its scatter is at least that of a uniform unit, sqrt(1/12)."""
+    cases = [Case(seed=seed, further={"active_units": 4, "m_nats": 4.0}) for seed in range(3)]
+    (row,) = summary_of(tmp_path, cases).to_dict("records")
+    assert (row["active_units_sd"], row["m_nats_ci95"]) == (0.0, 0.0)
+    assert row["active_units_ci95"] == pytest.approx(witness.t.ppf(0.975, 2) * math.sqrt(1 / 12 / 3))
+    apart = [
+        replace(case, further={"active_units": units}) for case, units in zip(cases, (1, 4, 7), strict=True)
+    ]
+    (row,) = summary_of(tmp_path / "apart", apart).to_dict("records")
+    assert row["active_units_ci95"] == pytest.approx(witness.t.ppf(0.975, 2) * 3 / math.sqrt(3))
+
+
 def test_lost_jobs_enter_no_mean_and_are_counted(tmp_path):
     lost = [Case(seed=5 + i, status=s, further={"m_nats": 99.0}) for i, s in enumerate(list(Status)[1:])]
     (row,) = summary_of(tmp_path, [*metric(1.0, 3.0), *lost]).to_dict("records")

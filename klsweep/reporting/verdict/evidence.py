@@ -12,8 +12,6 @@ from klsweep.store import Store
 VALIDATED = ("valid_distortion_nats", "valid_rate_nats")
 """Of the last epoch in curve.csv: unweighted, at sampled z, in nats per datum."""
 
-UNITS = ("beta_norm", "beta", "weight")
-
 
 def evidence(store: Store, runs: pd.DataFrame) -> pd.DataFrame:
     """The runs, with validation numbers, the unit of each weight and no reduction where it changes nothing.
@@ -29,7 +27,7 @@ def evidence(store: Store, runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(
         **found,
         valid_elbo_nats=elbo,
-        unit=[next((unit for unit in UNITS if unit in job), "") for job in known],
+        unit=[next((unit for unit in settings.UNITS if unit in job), "") for job in known],
         pooled=[_is_free_of_scale(job) for job in known],
     )
 
