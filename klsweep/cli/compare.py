@@ -100,12 +100,14 @@ def _show(found: "Comparison") -> None:
 
 
 def _notes(found: "Comparison") -> list[str]:
+    from klsweep.reporting.compare import LEAST_PAIRS
+
     said = [
         "B - A: mean difference of pairs with the same seed, ± half its 95 % interval (Student's t)",
         f"*: told from 0 at 5 %, adjusted for {found.tests} rows (Holm)",
     ]
-    if any(row.paired.n == 1 for row in found.rows):
-        said.append("one pair has no interval and proves nothing: more seeds would")
+    if any(row.paired.n < LEAST_PAIRS for row in found.rows):
+        said.append(f"fewer than {LEAST_PAIRS} pairs prove nothing and are never marked: more seeds may be")
     if found.unmatched:
         said.append(f"left out: {found.unmatched} settings without a partner of the same seed")
     return said

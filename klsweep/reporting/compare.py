@@ -4,6 +4,7 @@ Jobs of one seed share initial weights, batches and noise, so the difference wit
 numbers themselves. Settings that share no seed are not compared.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ FORMS = (
     "(klsweep compare results/a schedule=constant schedule=linear)"
 )
 REAL = 0.05  # after Holm's adjustment
-UNITS = ("beta_norm", "beta", "weight")
+LEAST_PAIRS = 3
+"""Of two the scatter has one degree of freedom, and the t test stands or falls with the shape of the noise."""
 OUTSIDE_BRACKETS = re.compile(r",(?![^(]*\))")
 
 
@@ -38,7 +40,10 @@ class Row:
     second: float
     paired: Paired
     is_real: bool
-    """Whether the difference is told from 0 at 5 %, by Student's t with Holm's adjustment for all rows."""
+    """Whether the difference is told from 0 at 5 %, by Student's t with Holm's adjustment for all rows.
+
+    Of fewer than `LEAST_PAIRS` pairs it never is.
+    """
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Comparison:
     unmatched: int
     """Settings of either side without a partner of the same seed."""
     tests: int
-    """Rows with an interval, for which the marks are adjusted."""
+    """Rows of enough pairs to be marked, for which the marks are adjusted."""
 
 
 def one_sweep(path: Path | str) -> Store:
@@ -67,9 +72,13 @@ def one_sweep(path: Path | str) -> Store:
 
 def compare_paths(path: str, others: Sequence[str], metrics: Sequence[str] = ()) -> Comparison:
     """What the command line asks: another sweep, or two settings as `key=value,key=value`."""
-    first = _finished(one_sweep(path))
+    store = one_sweep(path)
+    first = _finished(store)
     if len(others) == 1 and "=" not in others[0]:
-        return compare((path, first), (others[0], _finished(one_sweep(others[0]))), metrics=metrics)
+        stores = (store, one_sweep(others[0]))
+        one, other = _in_same_columns((first, _finished(stores[1])), stores)
+        return compare((path, one), (others[0], other), metrics=metrics)
+    first = stats.rounded(first)
     if len(others) != 2 or not all("=" in other for other in others):
         raise KlsweepError(f"{' '.join(others) or path}: there is nothing to compare it with: {FORMS}")
     filters = [_filters(other, first) for other in others]
@@ -94,6 +103,8 @@ def compare(
     keys = _keys(one, other, set(apart))
     unit = max(_units(set(apart)), key=lambda unit: len(_pairs(one, other, [*keys, *unit], asked)))
     keys = [*keys, *unit]
+    for name, side in (first, second):
+        _refuse_several(name, side, keys)
     pairs = _pairs(one, other, keys, asked)
     if pairs.empty:
         raise KlsweepError(
@@ -101,7 +112,8 @@ def compare(
             f"in seed and {', '.join(keys)}"
         )
     found = list(_rows(pairs, keys, asked))
-    adjusted = stats.holm([row.paired.p for row in found])
+    tested = [row.paired.p if row.paired.n >= LEAST_PAIRS else math.nan for row in found]
+    adjusted = stats.holm(tested)
     varying = [key for key in keys if pairs[key].nunique(dropna=False) > 1]
     settings_of = [len(side[keys].drop_duplicates()) for side in (one, other)]
     matched = len(pairs[keys].drop_duplicates()) if keys else 1
@@ -121,7 +133,7 @@ def compare(
             for row, p in zip(found, adjusted, strict=True)
         ),
         unmatched=sum(settings_of) - 2 * matched if keys else 0,
-        tests=sum(not np.isnan(row.paired.p) for row in found),
+        tests=sum(not math.isnan(p) for p in tested),
     )
 
 
@@ -130,7 +142,21 @@ def _finished(store: Store) -> pd.DataFrame:
     runs = runs[runs["status"] == str(Status.OK)]
     if runs.empty:
         raise KlsweepError(f"{store.path}: no job has finished ok: there is nothing to compare")
-    return stats.rounded(runs)
+    return runs
+
+
+def _in_same_columns(
+    sides: tuple[pd.DataFrame, pd.DataFrame], stores: tuple[Store, Store]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A setting that varies in one sweep alone has a column in its table alone; the other's jobs know it too."""
+    names = {str(name) for side in sides for name in side.columns if settings.is_setting(str(name))}
+    one, other = (
+        rows.with_fields(side, store.records(), names) for side, store in zip(sides, stores, strict=True)
+    )
+    for name in names:
+        if pd.api.types.is_numeric_dtype(one[name]) != pd.api.types.is_numeric_dtype(other[name]):
+            one, other = (side.assign(**{name: side[name].map(settings.text)}) for side in (one, other))
+    return stats.rounded(one), stats.rounded(other)
 
 
 def _filters(text: str, table: pd.DataFrame) -> dict[str, str]:
@@ -192,7 +218,7 @@ def _differs(one: "pd.Series[Any]", other: "pd.Series[Any]") -> bool:
 
 def _units(apart: set[str]) -> list[list[str]]:
     """In which unit weights may be matched: in none where the sides are told apart by their weights."""
-    return [[]] if apart & set(settings.WEIGHTS) else [[unit] for unit in UNITS]
+    return [[]] if apart & set(settings.WEIGHTS) else [[unit] for unit in settings.UNITS]
 
 
 def _pairs(one: pd.DataFrame, other: pd.DataFrame, keys: list[str], metrics: list[str]) -> pd.DataFrame:
@@ -201,9 +227,26 @@ def _pairs(one: pd.DataFrame, other: pd.DataFrame, keys: list[str], metrics: lis
     return sides[0].merge(sides[1], on=[*keys, "seed"], suffixes=("_first", "_second"))
 
 
+def _refuse_several(name: str, side: pd.DataFrame, keys: list[str]) -> None:
+    """`KlsweepError` where two jobs of a side are one setting by `keys`; the same job in another unit is no other."""
+    own = settings.columns(side)
+    jobs = side.drop_duplicates([*own, "seed"])
+    several = jobs[jobs.duplicated([*keys, "seed"], keep=False)]
+    if several.empty:
+        return
+    _, alike = next(iter(several.groupby([*keys, "seed"], dropna=False, sort=False)))
+    varying = {key: [settings.text(value) for value in alike[key].unique()] for key in own if key not in keys}
+    said = [f"{key} ({', '.join(values)})" for key, values in varying.items() if len(values) > 1]
+    raise KlsweepError(
+        f"{name}: several jobs of one seed differ in {', '.join(said)}, and which is meant is not said: compare two "
+        f"settings of one sweep, and name its value in both (klsweep compare SWEEP KEY=VALUE,... KEY=VALUE,...)"
+    )
+
+
 def _rows(pairs: pd.DataFrame, keys: list[str], metrics: list[str]) -> Iterable[Row]:
     grouped = pairs.groupby(keys, dropna=False, sort=False) if keys else [((), pairs)]
-    short = {unit: numbers.distinct(pairs[unit]) for unit in keys if unit in UNITS}
+    steps = {metric: _step(pairs[[f"{metric}_first", f"{metric}_second"]]) for metric in metrics}
+    short = {unit: numbers.distinct(pairs[unit]) for unit in keys if unit in settings.UNITS}
     for _, group in grouped:
         setting = {key: settings.text(group[key].iloc[0]) for key in keys}
         setting |= {unit: texts[group[unit].iloc[0]] for unit, texts in short.items()}
@@ -212,6 +255,12 @@ def _rows(pairs: pd.DataFrame, keys: list[str], metrics: list[str]) -> Iterable[
             if known.empty:
                 continue
             first, second = (known[column].to_numpy(dtype=float) for column in known.columns)
-            counts = all(pd.api.types.is_integer_dtype(known[column]) for column in known.columns)
-            paired = stats.paired(second - first, counts=counts)
+            paired = stats.paired(second - first, step=steps[metric])
             yield Row(setting, metric, float(first.mean()), float(second.mean()), paired, is_real=False)
+
+
+def _step(columns: pd.DataFrame) -> float:
+    """By what the values of a metric are apart: 1 for counts, else as it is seen."""
+    if all(pd.api.types.is_integer_dtype(columns[name]) for name in columns):
+        return 1.0
+    return stats.step_of(columns.to_numpy(dtype=float, na_value=np.nan).ravel())

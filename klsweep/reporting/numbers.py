@@ -5,6 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+FINER = 3  # more digits of a mean than four, for an interval that is as narrow
+
 Natural = tuple[int, float, tuple[tuple[int, int, str], ...]]
 
 
@@ -29,7 +31,10 @@ def number(value: float) -> str:
 
 
 def estimate(mean: float, half_width: float) -> str:
-    """`mean ± half_width`, to two digits of the half width or four of the mean; the mean alone if unknown."""
+    """`mean ± half_width`, to two digits of the half width or four of the mean, and always one of the half width.
+
+    The mean alone if the half width is unknown.
+    """
     if not math.isfinite(half_width) or not math.isfinite(mean):
         return number(mean)
     largest = max(abs(mean), half_width)
@@ -37,8 +42,13 @@ def estimate(mean: float, half_width: float) -> str:
         return f"{mean:.2e} ± {half_width:.0e}"
     if half_width == 0:
         return f"{number(mean)} ± 0"
-    decimals = max(0, min(3 - math.floor(math.log10(largest)), 1 - math.floor(math.log10(half_width))))
-    return f"{mean:.{decimals}f} ± {half_width:.{decimals}f}"
+    first = -math.floor(math.log10(half_width))  # the place of its first digit
+    enough = max(0, 3 - math.floor(math.log10(largest)))
+    if first > enough + FINER:
+        return f"{number(mean)} ± {half_width:.0e}"
+    decimals = max(first, min(enough, first + 1))
+    shown = (f"{round(value, decimals):.{max(0, decimals)}f}" for value in (mean, half_width))
+    return " ± ".join(shown)
 
 
 def distinct(values: Iterable[float]) -> dict[float, str]:

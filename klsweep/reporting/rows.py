@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -68,7 +68,7 @@ def _column(values: Sequence[Any]) -> "pd.Series[Any]":
 
 def _unshown(jobs: Sequence[Mapping[str, Any]], frame: pd.DataFrame) -> pd.DataFrame:
     """A column for each job field that varies and that no column of the table tells apart."""
-    flat = [dict(leaves(job)) for job in jobs]
+    flat = [fields(job) for job in jobs]
     found: dict[str, pd.Series[Any]] = {}
     for path in sorted({path for each in flat for path in each}):
         values = [each.get(path) for each in flat]
@@ -77,15 +77,39 @@ def _unshown(jobs: Sequence[Mapping[str, Any]], frame: pd.DataFrame) -> pd.DataF
     return pd.DataFrame(found, index=frame.index)
 
 
-def leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Fields by dotted path; a list or an empty mapping is a value."""
+def with_fields(frame: pd.DataFrame, records: Iterable[Record], names: Iterable[str]) -> pd.DataFrame:
+    """The table with a column for each job field of `names` that it lacks, because it is the same in all its jobs."""
+    flat = {record.job_id: fields(record.job) for record in records}
+    lacking = {
+        name: _column(
+            [
+                flat[job_id].get(name, flat[job_id].get(name.removeprefix("job.")))
+                for job_id in frame["job_id"]
+            ]
+        )
+        for name in sorted(set(names) - set(frame.columns))
+    }
+    return frame.assign(**{name: column.set_axis(frame.index) for name, column in lacking.items()})
+
+
+def fields(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a job by dotted path, lists and truth values as JSON."""
+    return {
+        ".".join(path): json.dumps(item, sort_keys=True)
+        if isinstance(item, dict | list | tuple | bool)
+        else item
+        for path, item in leaves(job)
+    }
+
+
+def leaves(value: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """A nested mapping by path; lists and empty mappings are values."""
     for name, item in value.items():
+        path = (*prefix, name)
         if isinstance(item, dict) and item:
-            yield from leaves(item, f"{prefix}{name}.")
-        elif isinstance(item, dict | list | tuple | bool):
-            yield f"{prefix}{name}", json.dumps(item, sort_keys=True)
+            yield from leaves(item, path)
         else:
-            yield f"{prefix}{name}", item
+            yield path, item
 
 
 def _varies(values: Sequence[Any]) -> bool:

@@ -16,11 +16,18 @@ IDENTITY = COLUMNS[: COLUMNS.index("theta") + 1]
 WEIGHTS = ("weight", "beta", "beta_norm", "theta")
 """The one weight of a job in every unit; never a line of its own in a plot."""
 
+UNITS = ("beta_norm", "beta", "weight")
+"""In which a job may give it; the first that serves is taken."""
+
 INSIDE = re.compile(r"\.\D")
 """A dot before a name, which reaches inside a job's field, and no decimal point."""
 
-NOT_SETTINGS = ("job_id", "status", "seed")
-"""Identity, but not part of a setting: a setting is what the seeds have in common."""
+NOT_SETTINGS = ("job_id", "status", "seed", "theta")
+"""Identity, but not part of a setting: a setting is what the seeds have in common.
+
+A learned variance, or an objective that finds its own weight, ends with another theta for every seed; where neither
+does, theta follows from beta and likelihood, which are part of it.
+"""
 
 
 @dataclass(frozen=True)

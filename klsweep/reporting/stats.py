@@ -12,6 +12,7 @@ from klsweep.reporting import settings
 from klsweep.result import Status
 
 LEVEL = 0.95
+STEP_DIGITS = 6  # shares of a million data have no more
 KEY_DIGITS = 12  # of a float in a setting, as in a job's canonical JSON: one ulp makes no other setting
 
 
@@ -24,10 +25,11 @@ def metrics(runs: pd.DataFrame) -> list[str]:
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per setting, in the order of the runs.
+    """One row per setting, in the order of the runs; `theta` is the mean over the finished, or else over all.
 
     `n` finished, `n_diverged`, `n_failed`; of each metric the mean over the finished, `_sd` (one degree of
-    freedom lost) and `_ci95`, the half width t(0.975, n-1) * sd / sqrt(n). Both are missing where n is 1.
+    freedom lost) and `_ci95`, the half width t(0.975, n-1) * sd / sqrt(n). Both are missing where n is 1. Of whole
+    numbers, known to half a unit, sd is taken as no less than sqrt(1/12) there: seeds that agree are no proof.
     """
     setting = settings_of(runs)
     rows = _keys(runs).groupby(setting).head(1).reset_index(drop=True)
@@ -37,6 +39,9 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     counts = pd.DataFrame({"n": _count(count, Status.OK), "n_diverged": _count(count, Status.DIVERGED)})
     counts["n_failed"] = count.sum(axis=1).to_numpy() - counts["n"] - counts["n_diverged"]
     ok = once & (runs["status"] == str(Status.OK))
+    theta = runs["theta"].where(ok | ~ok.groupby(setting).transform("any"))
+    place = rows.columns.to_list().index("beta_norm") + 1
+    rows.insert(place, "theta", _rounded(theta.groupby(setting).mean()))
     estimates = _estimates(runs.loc[ok, metrics(runs)], setting[ok], len(rows))
     return pd.concat([rows, counts, estimates], axis=1)
 
@@ -64,23 +69,42 @@ class Paired:
 
 
 def paired(
-    differences: "Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]", *, counts: bool = False
+    differences: "Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]", *, step: float = 0.0
 ) -> Paired:
     """Statistics of differences within pairs that share a seed.
 
-    `counts`: of two whole numbers, which are known to half a unit each; their scatter is taken as no less than that
-    of the rounding, sqrt(2/12), so that three pairs alike by chance are no proof.
+    `step`: of what the numbers are multiples, 1 for counts, 1/n for shares of n. They are known to half of it each,
+    and the scatter is taken as no less than that of the rounding of two, step * sqrt(2/12), so that pairs alike by
+    chance are no proof.
     """
     values = np.asarray(differences, dtype=float)
     n, mean = len(values), float(np.mean(values))
     if n < 2:
         return Paired(n, mean, math.nan, math.nan)
-    sd = max(float(np.std(values, ddof=1)), math.sqrt(2 / 12) if counts else 0.0)
+    sd = max(float(np.std(values, ddof=1)), step * math.sqrt(2 / 12))
     error = sd / math.sqrt(n)
     half_width = float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) * error
     if error == 0:
         return Paired(n, mean, 0.0, 1.0 if mean == 0 else 0.0)
     return Paired(n, mean, half_width, float(2 * special.stdtr(n - 1, -abs(mean) / error)))
+
+
+def step_of(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
+    """The largest step by which all the values are apart: 1/360 of shares of 360, next to 0 of real numbers.
+
+    Euclid's algorithm on their gaps, down to `STEP_DIGITS` digits of the widest.
+    """
+    gaps = np.diff(np.unique(values[np.isfinite(values)]))
+    if not len(gaps):
+        return 0.0
+    nothing = float(gaps.sum()) * 10.0**-STEP_DIGITS
+    step = 0.0
+    for gap in gaps.tolist():
+        larger, smaller = max(step, gap), min(step, gap)
+        while smaller > nothing:
+            larger, smaller = smaller, abs(larger - smaller * round(larger / smaller))
+        step = larger
+    return step
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -112,9 +136,11 @@ def _keys(runs: pd.DataFrame) -> pd.DataFrame:
     """The setting columns, floats rounded to `KEY_DIGITS` significant digits."""
     keys = runs[settings.columns(runs)]
     floats = [name for name in keys.columns if pd.api.types.is_float_dtype(keys[name])]
-    return keys.assign(
-        **{name: keys[name].map(lambda value: float(f"{value:.{KEY_DIGITS}g}")) for name in floats}
-    )
+    return keys.assign(**{name: _rounded(keys[name]) for name in floats})
+
+
+def _rounded(values: "pd.Series[float]") -> "pd.Series[float]":
+    return values.map(lambda value: float(f"{value:.{KEY_DIGITS}g}"))
 
 
 def _count(count: pd.DataFrame, status: Status) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
@@ -128,7 +154,9 @@ def _estimates(values: pd.DataFrame, setting: "pd.Series[int]", settings_total: 
     every = range(settings_total)
     mean, sd, n = (table.reindex(every) for table in (grouped.mean(), grouped.std(ddof=1), grouped.count()))
     quantile = special.stdtrit(np.maximum(n.fillna(0).to_numpy() - 1, 1), (1 + LEVEL) / 2)  # Student's t
-    half_width = sd * quantile / np.sqrt(n)
+    whole = [name for name in values.columns if pd.api.types.is_integer_dtype(values[name])]
+    least = sd.assign(**{name: sd[name].clip(lower=math.sqrt(1 / 12)) for name in whole})
+    half_width = least.mul(quantile / np.sqrt(n))
     found: dict[str, pd.Series[float]] = {}
     for name in values.columns:
         found |= {name: mean[name], f"{name}_sd": sd[name], f"{name}_ci95": half_width[name]}

@@ -34,6 +34,8 @@ class Case:
     epochs: int = 3
     lr: float = 1e-3
     input_dim: int = 64
+    sigma2: float = SIGMA2
+    """Of the decoder; one that is learned differs from seed to seed."""
     further: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -113,7 +115,7 @@ def _row(case: Case) -> dict[str, Any]:
         "weight": beta / _raw_to_beta(case),
         "beta": beta,
         "beta_norm": beta * m / n,
-        "theta": beta * SIGMA2,
+        "theta": beta * case.sigma2,
         "status": str(case.status),
     }
     measured = _measured(case, beta) if case.status is Status.OK else {}
@@ -122,11 +124,11 @@ def _row(case: Case) -> dict[str, Any]:
 
 def _measured(case: Case, beta: float) -> dict[str, Any]:
     n = case.input_dim
-    sse, rate, active = closed_form(beta * SIGMA2, case.latent_dim, n)
+    sse, rate, active = closed_form(beta * case.sigma2, case.latent_dim, n)
     rng = np.random.default_rng([case.seed, case.latent_dim, round(1e6 * beta), len(case.schedule)])
     sse *= 1 + 0.02 * rng.standard_normal() + 0.03 * (case.schedule == CONSTANT)
     rate *= 1 + 0.02 * rng.standard_normal()
-    distortion = n / 2 * math.log(2 * math.pi * SIGMA2) + sse / (2 * SIGMA2)
+    distortion = n / 2 * math.log(2 * math.pi * case.sigma2) + sse / (2 * case.sigma2)
     return {
         "distortion_nats": distortion,
         "rate_nats": rate,
@@ -157,7 +159,8 @@ def _curve(case: Case, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         s = 1.0 if case.schedule["kind"] == "constant" else min(1.0, 2 * progress)
         sse, rate, active = closed_form(row["theta"] * s, case.latent_dim, case.input_dim)
         late = math.exp(-4 * progress)
-        distortion = case.input_dim / 2 * math.log(2 * math.pi * SIGMA2) + sse * (1 + late) / (2 * SIGMA2)
+        normaliser = case.input_dim / 2 * math.log(2 * math.pi * case.sigma2)
+        distortion = normaliser + sse * (1 + late) / (2 * case.sigma2)
         seen = {"distortion_nats": distortion, "rate_nats": rate * (1 - late), "loss": distortion + rate}
         train = {f"train_{name}": value for name, value in seen.items()}
         valid = {f"valid_{name}": value * 1.03 for name, value in seen.items()}

@@ -15,8 +15,7 @@ TOLERANCE = 4 * math.sqrt(0.95 * 0.05 / TRIALS)  # four standard errors of a cov
 
 def seen(weights, values, split="validation", counts=False):
     values = np.atleast_2d(np.asarray(values, dtype=float))
-    present = np.isfinite(values).sum(axis=0)
-    return Seen(np.asarray(weights, dtype=float), filled(values), present, split, counts)
+    return Seen(np.asarray(weights, dtype=float), filled(values), np.isfinite(values), split, counts)
 
 
 def noisy(rng, curve, *, seeds, sd):
@@ -171,6 +170,13 @@ def test_three_seeds_that_agree_on_a_count_next_to_the_level_are_no_proof():
     assert (many.low, many.high) == (2.0, 4.0)
 
 
+def test_a_mean_at_the_level_has_passed_it_where_that_is_asked_for():
+    values = [[3, 2, 2, 0]] * 3
+    assert answers.crossing(seen([1, 2, 4, 8], values), 2.0).low == 4.0
+    found = answers.crossing(seen([1, 2, 4, 8], values), 2.0, strictly=True)
+    assert (found.low, found.high) == (1.0, 2.0)
+
+
 @pytest.mark.parametrize(("level", "lack"), [(11.0, Lack.BELOW), (-1.0, Lack.ABOVE)])
 def test_a_level_off_the_curve_leaves_the_interval_open(level, lack):
     found = answers.crossing(seen([1, 2, 4], [[10, 5, 0]] * 3), level)
@@ -285,6 +291,41 @@ def test_an_unequal_share_of_seeds_does_not_move_the_best():
     found = answers.best(seen([1, 2, 3, 4], values))
     assert np.nanmean(values, axis=0).argmax() != 2
     assert found.value == 3.0
+
+
+def test_between_weights_that_no_seed_connects_nothing_is_filled_in_but_the_mean():
+    values = np.array([[1.0, 2.0, np.nan], [3.0, np.nan, np.nan], [np.nan, np.nan, 9.0]])
+    np.testing.assert_allclose(filled(values), [[1, 2, 9], [3, 4, 9], [2, 3, 9]], atol=1e-12)
+
+
+@pytest.mark.parametrize("common", [0, 1, 2])
+def test_weights_of_other_seeds_are_never_told_apart_however_far_they_seem(common):
+    rng = np.random.default_rng(common)
+    for _ in range(20):
+        values = noisy(rng, np.where(LOG < 0, -50.0, 0.0), seeds=6 - common, sd=0.1)
+        values[3:, :5] = np.nan
+        values[: 3 - common, 5:] = np.nan
+        found = answers.best(seen(WEIGHTS, values))
+        assert Lack.SEEDS in found.lacks
+        assert not found.is_interval
+
+
+@pytest.mark.parametrize(("share", "seeds"), [(0.15, 6), (0.4, 8)])
+def test_with_lost_jobs_the_second_best_is_named_the_best_in_no_more_than_5_of_100_intervals(share, seeds):
+    """Two weights 0.1 apart under noise of 0.3, and a seed effect ten times as large."""
+    rng = np.random.default_rng([8, seeds])
+    curve = np.where(np.arange(9) == 5, 0.1, np.where(np.arange(9) == 4, 0.0, -5.0))
+    intervals, missed = 0, 0
+    for _ in range(TRIALS):
+        values = noisy(rng, curve, seeds=seeds, sd=0.3)
+        values[rng.random(values.shape) < share] = np.nan
+        if np.isnan(values).all(axis=0).any() or np.isnan(values).all(axis=1).any():
+            continue
+        found = answers.best(seen(WEIGHTS, values))
+        intervals += found.is_interval
+        missed += found.is_interval and WEIGHTS[5] not in found.among
+    assert intervals > TRIALS / 20
+    assert missed / intervals <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / intervals)
 
 
 @pytest.mark.parametrize("share", [0.15])

@@ -1,10 +1,11 @@
 """The closed form under the plots is that of the data that were kept, in the nats of the likelihood trained."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import SIGMA2, closed_form, commit, grid, spectrum
+from made_up import SIGMA2, Case, closed_form, commit, grid, spectrum
 from scipy import optimize
 
 from klsweep.reporting import rows, stats
@@ -129,3 +130,14 @@ def test_the_active_units_have_a_dashed_step_at_each_eigenvalue(tmp_path):
     assert max(steps.get_ydata()) == 3  # of 4: the second axis is active in the training split alone
     assert "the first eigenvalue" in said(figure)
     assert dashed(without) == []
+
+
+def test_a_learned_variance_has_no_dashed_step_for_its_theta_belongs_to_the_weight_it_was_learned_at(
+    tmp_path,
+):
+    cases = [Case(beta_norm=BETAS[0], seed=seed, sigma2=0.1 + 0.01 * seed) for seed in range(3)]
+    cases = [replace(case, further={"fitted_sigma2": case.sigma2}) for case in cases]
+    summary = stats.summary(rows.runs(commit(tmp_path, "s", cases)))
+    assert summary["n"].tolist() == [3]
+    with canvas.style():
+        assert dashed(against_weight(summary, ACTIVE_UNITS, FORMS)) == []

@@ -41,8 +41,70 @@ def test_one_pair_proves_nothing_and_equal_pairs_are_equal():
 
 
 def test_three_counts_that_agree_on_one_unit_are_no_proof_and_on_ten_they_are():
-    assert stats.paired([1, 1, 1], counts=True).p > 0.05
-    assert stats.paired([10, 10, 10], counts=True).p < 0.05
+    assert stats.paired([1, 1, 1], step=1).p > 0.05
+    assert stats.paired([10, 10, 10], step=1).p < 0.05
+
+
+def test_the_step_of_shares_is_found_and_real_numbers_have_next_to_none():
+    rng = np.random.default_rng(0)
+    for of in (360, 10_000):
+        shares = rng.integers(0, of // 10, 40) / of + 0.9
+        assert stats.step_of(shares) == pytest.approx(1 / of, rel=1e-6)
+    assert stats.step_of(np.array([0.3, 0.3, np.nan])) == 0.0
+    reals = rng.standard_normal(40)
+    assert stats.step_of(reals) < 1e-4 * np.ptp(reals)
+
+
+def test_shares_alike_by_chance_are_marked_in_no_more_than_5_of_100_tables():
+    """Each side of a pair flips up to 2 of 360 data: equal differences are common, and no proof."""
+    rng = np.random.default_rng(0)
+    tables, wrong = 1000, 0
+    for _ in range(tables):
+        flips = rng.binomial(2, 0.5, (2, 12, 3)) / 360  # [side, row, seed]
+        step = stats.step_of(flips.ravel())
+        wrong += min(stats.holm([stats.paired(row, step=step).p for row in flips[1] - flips[0]])) < 0.05
+    assert wrong / tables <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / tables)
+
+
+def test_two_pairs_are_never_marked(tmp_path):
+    cases = [*with_values([1.0, 5.0]), *with_values([2.0, 6.0], schedule=LINEAR)]
+    store = commit(tmp_path, "s", cases)
+    found = compare_paths(str(store.path), ["schedule=constant", "schedule=linear"], ["m_nats"])
+    (row,) = found.rows
+    assert (row.paired.n, row.is_real, found.tests) == (2, False, 0)
+
+
+def test_a_setting_that_one_sweep_varies_is_matched_with_the_one_value_of_the_other(tmp_path):
+    """train.lr has a column in the sweep that varies it alone; the other's jobs have one value of it."""
+    commit(tmp_path, "a", grid(lr=[1e-3, 1e-2], seed=range(3)))
+    commit(tmp_path, "b", grid(lr=[1e-2], seed=range(3), model=["conv"]))
+    for first, second in (("a", "b"), ("b", "a")):
+        found = compare_paths(str(tmp_path / first), [str(tmp_path / second)], ["rate_nats"])
+        (row,) = found.rows
+        assert row.paired.n == 3
+        assert found.alike["train.lr"] == "0.01"
+        assert found.unmatched == 1
+
+
+def test_two_jobs_that_are_not_told_apart_are_an_error_in_words(tmp_path):
+    cases = [*grid(lr=[1e-3, 1e-2], seed=range(3)), *grid(lr=[1e-3], schedule=[LINEAR], seed=range(3))]
+    store = commit(tmp_path, "s", cases)
+    with pytest.raises(
+        KlsweepError, match=r"schedule=constant: several jobs of one seed differ in train\.lr"
+    ) as caught:
+        compare_paths(str(store.path), ["schedule=constant", "schedule=linear,train.lr=0.001"])
+    assert "(0.001, 0.01)" in str(caught.value)
+    said = ["schedule=constant,train.lr=0.001", "schedule=linear,train.lr=0.001"]
+    assert compare_paths(str(store.path), said).rows
+
+
+def test_a_job_that_is_there_in_two_units_is_one_job(tmp_path):
+    both = [Case(beta_norm=0.1, seed=seed) for seed in range(3)]
+    both += [Case(beta_norm=1.6, unit="beta", seed=seed) for seed in range(3)]
+    commit(tmp_path, "a", both)
+    commit(tmp_path, "b", grid(beta_norm=[0.1], seed=range(3), model=["conv"]))
+    found = compare_paths(str(tmp_path / "a"), [str(tmp_path / "b")], ["rate_nats"])
+    assert [row.paired.n for row in found.rows] == [3]
 
 
 def test_holm_by_hand():

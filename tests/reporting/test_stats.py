@@ -42,6 +42,19 @@ def test_one_seed_has_no_deviation_and_no_interval(tmp_path):
     assert math.isnan(row["m_nats_ci95"])
 
 
+def test_counts_that_agree_have_the_interval_of_their_rounding_and_real_numbers_have_none(tmp_path):
+    """A count is known to half a unit, so its scatter is at least that of a uniform unit, sqrt(1/12)."""
+    cases = [Case(seed=seed, further={"active_units": 4, "m_nats": 4.0}) for seed in range(3)]
+    (row,) = summary_of(tmp_path, cases).to_dict("records")
+    assert (row["active_units_sd"], row["m_nats_ci95"]) == (0.0, 0.0)
+    assert row["active_units_ci95"] == pytest.approx(witness.t.ppf(0.975, 2) * math.sqrt(1 / 12 / 3))
+    apart = [
+        replace(case, further={"active_units": units}) for case, units in zip(cases, (1, 4, 7), strict=True)
+    ]
+    (row,) = summary_of(tmp_path / "apart", apart).to_dict("records")
+    assert row["active_units_ci95"] == pytest.approx(witness.t.ppf(0.975, 2) * 3 / math.sqrt(3))
+
+
 def test_lost_jobs_enter_no_mean_and_are_counted(tmp_path):
     lost = [Case(seed=5 + i, status=s, further={"m_nats": 99.0}) for i, s in enumerate(list(Status)[1:])]
     (row,) = summary_of(tmp_path, [*metric(1.0, 3.0), *lost]).to_dict("records")
@@ -63,6 +76,27 @@ def test_an_unknown_theta_does_not_lose_the_row(tmp_path):
     records = [replace(record, row={**record.row, "theta": None}) for record in store.records()]
     (row,) = stats.summary(rows.table(records)).to_dict("records")
     assert (row["n"], row["m_nats"]) == (2, 2.0)
+
+
+def test_seeds_whose_theta_was_fitted_are_of_one_setting(tmp_path):
+    """A learned variance, and an objective that moves its weight, end with another theta for every seed."""
+    sigma2 = [0.0098, 0.0101, 0.0112]
+    cases = [
+        Case(seed=seed, unit="beta", beta_norm=beta, sigma2=value, further={"m_nats": 1.0 + seed})
+        for seed, value in enumerate(sigma2)
+        for beta in (0.1, 1.0)
+    ]
+    diverged = Case(seed=3, unit="beta", beta_norm=1.0, sigma2=1e6, status=Status.DIVERGED)
+    table = summary_of(tmp_path, [*cases, diverged])
+    assert table["n"].tolist() == [3, 3]
+    assert table["n_diverged"].tolist() == [0, 1]
+    assert table["theta"].tolist() == pytest.approx([np.mean(sigma2) * 0.1, np.mean(sigma2)], rel=1e-11)
+    assert table["m_nats_sd"].tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_theta_stands_beside_the_other_weights(tmp_path):
+    names = summary_of(tmp_path, metric(1.0, 3.0)).columns.to_list()
+    assert names[names.index("weight") :][:5] == ["weight", "beta", "beta_norm", "theta", "n"]
 
 
 def test_the_same_training_under_two_units_is_one_seed(tmp_path):

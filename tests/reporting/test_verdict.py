@@ -204,7 +204,7 @@ def test_a_metric_alone_is_made_best_its_own_way(tmp_path):
 
 
 def test_a_goal_that_nothing_meets_is_told(tmp_path):
-    assert "Goal active_units>=5, on the test split: met at no weight tried." in text(
+    assert "Goal active_units>=5, on the validation split: met at no weight tried." in text(
         only(linear(tmp_path), "active_units>=5")
     )
 
@@ -236,6 +236,55 @@ def test_a_metric_may_be_named_by_those_of_its_words_that_no_other_has(tmp_path,
     )
     (found,), (expected,) = (verdicts_of(store, goal).each[0].served for goal in (short, whole))
     assert (found.goal.metric, found.weight) == (expected.goal.metric, expected.weight)
+
+
+def test_test_data_choose_no_weight_by_a_goal_either(tmp_path):
+    """Curves without validation counts of units, as older ones are: the goal is decided on the test split alone."""
+    store = Store.open(tmp_path, "s")
+    for case in grid(beta_norm=BETA_NORM, seed=range(3)):
+        made = result(case)
+        curve = [{**row, "valid_active_units": None} for row in made.curve]
+        store.commit(type(made)(**{**vars(made), "curve": curve}))
+    (served,) = only(store.refreshed(), "active_units>=3").served
+    assert (served.split, served.weight.split) == ("test", "test")
+    assert Lack.VALIDATION in served.weight.lacks
+    said = text(only(store.refreshed(), "active_units>=3"))
+    assert "Goal active_units>=3, on the test split: " in said
+    assert "there are no validation numbers, and test data choose nothing" in said
+
+
+def test_a_goal_about_units_is_decided_by_those_of_the_validation_split(tmp_path):
+    cases = [
+        Case(beta_norm=weight, seed=seed, further={"active_units": 4 if weight in BETA_NORM[1:3] else 0})
+        for weight in BETA_NORM
+        for seed in range(3)
+    ]
+    (served,) = only(commit(tmp_path, "s", cases), "active_units>=3").served
+    held = [beta for beta in BETA if closed_form(beta * SIGMA2, 4, 64)[2] >= 3]
+    assert served.holds == pytest.approx(tuple(beta / 16 for beta in held))
+    assert served.split == "validation"
+
+
+def test_a_bound_that_holds_upwards_holds_from_the_weight_at_which_it_is_met_exactly(tmp_path):
+    cases = [
+        Case(beta_norm=weight, seed=seed, further={"collapsed_units": place})
+        for place, weight in enumerate(BETA_NORM)
+        for seed in range(6)
+    ]
+    (served,) = only(commit(tmp_path, "s", cases), "collapsed_units>=2").served
+    assert served.upwards
+    assert served.holds[0] == BETA_NORM[2]
+    assert served.frontier.value == pytest.approx(BETA_NORM[2])
+    assert (served.frontier.low, served.frontier.high) == (BETA_NORM[1], BETA_NORM[2])
+
+
+def test_weights_with_other_seeds_are_not_told_from_the_best(tmp_path):
+    cases = [Case(beta_norm=weight, seed=seed) for weight in BETA_NORM[:3] for seed in range(3)]
+    cases += [Case(beta_norm=weight, seed=seed) for weight in BETA_NORM[3:] for seed in range(3, 6)]
+    found = only(commit(tmp_path, "s", cases))
+    assert Lack.SEEDS in found.best.lacks
+    assert found.best.seeds == (0, 3)
+    assert "0 to 3 seeds, and an interval takes 3 at each weight, the same for the best" in text(found)
 
 
 # ---- a learned variance

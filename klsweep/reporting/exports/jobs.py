@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from klsweep.reporting import numbers, settings
-from klsweep.reporting.rows import leaves
+from klsweep.reporting.rows import fields
 from klsweep.result import CURVE_COLUMNS, Status
 from klsweep.store import Record, Store
 
@@ -66,7 +66,7 @@ def key(name: str) -> str:
 def _exported(store: Store, record: Record) -> Exported:
     row = {name: value for name, value in record.row.items() if value is not None}
     shown = [name for name in settings.IDENTITY if name in row and name not in ("job_id", "status")]
-    known = dict(leaves(record.job)) | {name: row[name] for name in shown}
+    known = fields(record.job) | {name: row[name] for name in shown}
     return Exported(
         id=record.job_id,
         name=_name(known),

@@ -1,12 +1,12 @@
 """Columns of a table as compact JSON values: numbers in as many digits as a reader needs, text told once."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from klsweep.reporting import settings
+from klsweep.reporting import rows, settings
 from klsweep.reporting.stats import KEY_DIGITS
 
 DIGITS = 7
@@ -34,22 +34,12 @@ def column(values: "pd.Series[Any]") -> dict[str, Any]:
     return {"name": name, "texts": texts(None if pd.isna(value) else str(value) for value in values)}
 
 
-def leaves(value: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """A nested mapping by path; lists and empty mappings are values."""
-    for name, item in value.items():
-        path = (*prefix, name)
-        if isinstance(item, dict) and item:
-            yield from leaves(item, path)
-        else:
-            yield path, item
-
-
 def mappings(each: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Many nested mappings, by path: a value that all have is told once, others by level and code.
 
     A level is kept in a list of its own, so that an unknown path (code -1) is not taken for a null.
     """
-    flat = [dict(leaves(one)) for one in each]
+    flat = [dict(rows.leaves(one)) for one in each]
     found = []
     for path in dict.fromkeys(path for one in flat for path in one):
         levels: list[Any] = []

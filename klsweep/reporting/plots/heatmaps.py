@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
-from klsweep.reporting import numbers
+from klsweep.reporting import numbers, settings
 from klsweep.reporting.plots import canvas, frontiers, grids, keys, layout, looks
 from klsweep.reporting.plots.axis import name
 from klsweep.reporting.plots.grids import Grid
@@ -25,7 +25,6 @@ LARGEST = 7.0, 4.5  # inches of a panel on a screen; where there are more cells,
 WIDEST = 14.0  # inches of a figure on a screen
 TICKS = 20  # labels on an axis
 ANNOTATED = 160  # cells in one figure with a number in them; more are read by colour alone
-UNITS = ("beta_norm", "beta", "weight")
 """Weight units for the columns, in order of preference."""
 
 LINES = {"no unit left": ("gone", "-"), "units begin to fall": ("falls", (0, (2, 1)))}
@@ -45,7 +44,7 @@ def active_units_heatmap(material: Material) -> Figure | None:
     drawn = grids.finished(material.summary, "active_units")
     if drawn.empty:
         return None
-    unit = min(UNITS, key=lambda unit: len(set(drawn[unit])))
+    unit = min(settings.UNITS, key=lambda unit: len(set(drawn[unit])))
     wide, high = _panel(drawn, unit)
     look = looks.current()
     columns = max(1, min(look.columns, int((look.width or WIDEST) / wide)))

@@ -75,6 +75,7 @@ def _closed(panel: Panel, axis: WeightAxis, forms: ClosedForms) -> Iterator[tupl
     """(beta_norm, active units) for each latent size whose variance is fixed: theta is a multiple of beta_norm."""
     points = panel.points
     points = points[(points["beta_norm"] > 0) & (points["objective"] == "elbo") & points["theta"].notna()]
+    points = points[points["fitted_sigma2"].isna()] if "fitted_sigma2" in points else points
     for (dataset, size), own in points.groupby(["dataset", "latent_dim"]):
         factors = (own["theta"] / own["beta_norm"]).to_numpy(dtype=float)
         if np.ptp(factors) <= 1e-6 * factors[0]:

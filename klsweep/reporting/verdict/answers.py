@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from klsweep.reporting.verdict import bootstrap
-from klsweep.reporting.verdict.bootstrap import LEAST_SEEDS, Floats
+from klsweep.reporting.verdict.bootstrap import LEAST_SEEDS, Counts, Flags, Floats
 from klsweep.reporting.verdict.groups import Seen
 
 Places = NDArray[np.intp]
-Flags = NDArray[np.bool_]
 
 LEAST_OF_A_CURVE = 3  # weights; of two, one is the best and the other the edge
 HALF_A_UNIT = 0.5  # a count is next to a level that is no further from it
@@ -30,7 +29,7 @@ LEAST_NATS = 0.1  # of rate between the ends of a curve; below, every weight has
 class Lack(StrEnum):
     """Why the evidence is not enough."""
 
-    SEEDS = "seeds"  # fewer than `LEAST_SEEDS` at a weight that matters
+    SEEDS = "seeds"  # fewer than `LEAST_SEEDS` at a weight that matters, or in common with one
     BELOW = "below"  # the answer may lie below the smallest weight tried
     ABOVE = "above"  # the answer may lie above the largest weight tried
     VALIDATION = "validation"  # there are test numbers only, and they choose nothing
@@ -51,7 +50,7 @@ class Answer:
     high: float | None
     is_interval: bool
     seeds: tuple[int, int]
-    """Fewest and most at the weights it rests on."""
+    """Fewest and most at the weights it rests on; of a best weight the fewest in common with it."""
     split: str
     among: tuple[float, ...] = ()
     lacks: tuple[Lack, ...] = ()
@@ -92,6 +91,7 @@ def knee(rate: Seen, distortion: Seen) -> Answer:
     rate, distortion = (each.only(np.isin(each.weights, weights)) for each in (rate, distortion))
     if len(weights) < LEAST_OF_A_CURVE or len(rate.values) != len(distortion.values):
         return nothing(rate, Lack.SHAPE)
+    rate = replace(rate, there=rate.there & distortion.there)
     both = np.stack([rate.values, distortion.values], axis=-1)
     of_mean = heights(both.mean(axis=0))
     if np.ptp(rate.mean) < LEAST_NATS or of_mean.max() <= LEAST_HEIGHT:
@@ -110,17 +110,19 @@ def heights(curves: Floats) -> Floats:
     return found
 
 
-def crossing(seen: Seen, level: float) -> Answer:
+def crossing(seen: Seen, level: float, *, strictly: bool = False) -> Answer:
     """Where a mean that falls with the weight passes `level`: a value between two weights tried.
+
+    A mean that is at the level has not passed it yet; `strictly`, it has.
 
     The mean curve is made falling by isotonic regression, and inside a cell it is taken as straight in log weight for
     `value` alone. None where all of it is on one side: then the interval is open.
     """
-    place = int(_last_above(seen.mean, level))
+    place = int(_last_above(seen.mean, level, strictly=strictly))
     first, last, is_interval = place, place, _has_interval(seen, place, place + 1)
     if len(seen.values) >= LEAST_SEEDS:
         curves, chosen = bootstrap.mean_curves(seen.values, seen.present)
-        places = _last_above(curves, level).astype(float)
+        places = _last_above(curves, level, strictly=strictly).astype(float)
         first, last = _further(seen, level, _around(place, chosen.limits(places, places)))
         is_interval = _has_interval(seen, first, last + 1)
     if not is_interval:
@@ -149,10 +151,12 @@ def nothing(seen: Seen, why: Lack) -> Answer:
 def _peak(seen: Seen, place: int, heights: Floats) -> Answer:
     """The answer that the largest mean is at `place`; `heights` [seed, weight] tell which others may be the largest."""
     first = last = place
-    if len(heights) >= LEAST_SEEDS:
+    common = seen.shared(place).sum(axis=0)
+    if common[place] >= LEAST_SEEDS:
         alike = np.flatnonzero(_cannot_be_told(replace(seen, values=heights), place))
         first, last = int(alike.min()), int(alike.max())
-    is_interval = _seeds(seen, first - 1, last + 1)[0] >= LEAST_SEEDS
+    seeds = _range(common, first - 1, last + 1)[0], _seeds(seen, first - 1, last + 1)[1]
+    is_interval = seeds[0] >= LEAST_SEEDS
     if not is_interval:
         first = last = place
     # a weight of 0 is the end of the axis, so as the smallest one tried it is no open end
@@ -166,7 +170,7 @@ def _peak(seen: Seen, place: int, heights: Floats) -> Answer:
         low=low,
         high=high,
         is_interval=is_interval,
-        seeds=_seeds(seen, first - 1, last + 1),
+        seeds=seeds,
         split=seen.split,
         among=tuple(seen.weights[first : last + 1].tolist()),
         lacks=tuple(lacks),
@@ -177,23 +181,20 @@ def _cannot_be_told(seen: Seen, place: int) -> Flags:
     """Which weights may have the largest mean, that at `place` among them: 95 % sets of the best (Hsu 1984).
 
     A weight goes where Student's t of its differences from `place`, seed by seed, says at 5 % over the number of others
-    that it is smaller; so the true best goes in no more than 5 of 100 sweeps. Where a weight has too few seeds for a
-    scatter of its own, the largest of the others stands in.
+    that it is smaller; so the true best goes in no more than 5 of 100 sweeps. Only seeds that are there at both weights
+    make a pair, and a weight with fewer than `LEAST_SEEDS` of them stays.
     """
     others = np.arange(len(seen.weights)) != place
-    differences = seen.values[:, [place]] - seen.values
-    pairs = np.minimum(seen.present, seen.present[place])
-    own = pairs >= LEAST_SEEDS
-    if not (own & others).any():
-        return np.ones(len(others), dtype=bool)
-    squares = (differences - differences.mean(axis=0)) ** 2
-    sd = np.sqrt(squares.sum(axis=0) / np.maximum(pairs - 1, 1))
-    sd = np.where(own, sd, sd[own & others].max())
+    shared = seen.shared(place)
+    pairs = shared.sum(axis=0)
+    differences = np.where(shared, seen.values[:, [place]] - seen.values, 0.0)
+    mean = differences.sum(axis=0) / np.maximum(pairs, 1)
+    freedom = np.maximum(pairs - 1, 1)
+    sd = np.sqrt((np.where(shared, differences - mean, 0.0) ** 2).sum(axis=0) / freedom)
     sd = np.maximum(sd, ROUNDED) if seen.counts else sd
-    freedom = np.where(own, pairs - 1, len(seen.values) - 1)
     quantile = special.stdtrit(freedom, 1 - (1 - bootstrap.LEVEL) / max(int(others.sum()), 1))
-    found: Flags = differences.mean(axis=0) <= quantile * sd / np.sqrt(pairs)
-    found |= ~others
+    found: Flags = mean <= quantile * sd / np.sqrt(np.maximum(pairs, 1))
+    found |= ~others | (pairs < LEAST_SEEDS)
     return found
 
 
@@ -210,7 +211,7 @@ def _further(seen: Seen, level: float, limits: tuple[int, int]) -> tuple[int, in
     first, last = limits
 
     def rests_on_chance(place: int) -> bool:
-        column = seen.values[:, place]
+        column = seen.values[seen.there[:, place], place]
         few = 0.5 ** int(seen.present[place]) > (1 - bootstrap.LEVEL) / 2
         return few and np.ptp(column) == 0 and abs(column[0] - level) <= HALF_A_UNIT
 
@@ -221,15 +222,17 @@ def _further(seen: Seen, level: float, limits: tuple[int, int]) -> tuple[int, in
     return first, last
 
 
-def _last_above(means: Floats, level: float) -> Places:
+def _last_above(means: Floats, level: float, *, strictly: bool = False) -> Places:
     """The last place at which the falling fit of [..., weight] is at `level` or above; -1 where it never is.
 
-    Isotonic regression is at a level or above up to where the sum of what exceeds the level is largest.
+    Isotonic regression is at a level or above up to where the sum of what exceeds the level is largest: to the last
+    such place, or `strictly` above it to the first.
     """
     sums = np.cumsum(means - level, axis=-1)
     sums = np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
+    first: Places = sums.argmax(axis=-1) - 1
     last: Places = sums.shape[-1] - 2 - sums[..., ::-1].argmax(axis=-1)
-    return last
+    return first if strictly else last
 
 
 def _interpolated(seen: Seen, place: int, level: float) -> float | None:
@@ -248,5 +251,10 @@ def _has_interval(seen: Seen, first: int, last: int) -> bool:
 
 def _seeds(seen: Seen, first: int, last: int) -> tuple[int, int]:
     """Fewest and most seeds at the weights from place `first` to place `last`."""
-    counts = seen.present[max(first, 0) : last + 1]
-    return int(counts.min()), int(counts.max())
+    return _range(seen.present, first, last)
+
+
+def _range(counts: Counts, first: int, last: int) -> tuple[int, int]:
+    """The least and the most of some that stand side by side."""
+    some = counts[max(first, 0) : last + 1]
+    return int(some.min()), int(some.max())

@@ -27,6 +27,7 @@ SEED = 0  # of the generator that draws them: the same table has the same interv
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,8 @@ import pandas as pd
 from klsweep.reporting import settings
 from klsweep.store import Store
 
-VALIDATED = ("valid_distortion_nats", "valid_rate_nats")
-"""Of the last epoch in curve.csv: unweighted, at sampled z, in nats per datum."""
-
-UNITS = ("beta_norm", "beta", "weight")
+VALIDATED = ("valid_distortion_nats", "valid_rate_nats", "valid_active_units")
+"""Of the last epoch in curve.csv: unweighted, at sampled z, in nats per datum; and how many latents are active."""
 
 
 def evidence(store: Store, runs: pd.DataFrame) -> pd.DataFrame:
@@ -23,13 +21,16 @@ def evidence(store: Store, runs: pd.DataFrame) -> pd.DataFrame:
     """
     jobs = {record.job_id: record.job for record in store.records()}
     last = [_validated(store.last_epoch(job_id)) for job_id in runs["job_id"]]
-    found = {name: pd.Series([row[name] for row in last], dtype="float64") for name in VALIDATED}
+    found: dict[str, pd.Series[Any]] = {
+        name: pd.Series([row[name] for row in last], dtype="float64") for name in VALIDATED
+    }
+    found[VALIDATED[2]] = found[VALIDATED[2]].astype("Int64")  # counts, as those of the test split
     elbo = -(found[VALIDATED[0]] + found[VALIDATED[1]])
     known = [jobs[job_id] for job_id in runs["job_id"]]
     return runs.assign(
         **found,
         valid_elbo_nats=elbo,
-        unit=[next((unit for unit in UNITS if unit in job), "") for job in known],
+        unit=[next((unit for unit in settings.UNITS if unit in job), "") for job in known],
         pooled=[_is_free_of_scale(job) for job in known],
     )
 

@@ -13,7 +13,7 @@ from klsweep.reporting import stats
 from klsweep.reporting.verdict import answers, bootstrap
 from klsweep.reporting.verdict.answers import Answer, Lack
 from klsweep.reporting.verdict.bootstrap import LEAST_SEEDS
-from klsweep.reporting.verdict.groups import Group, Seen
+from klsweep.reporting.verdict.groups import Group, Seen, Split
 
 FORMS = "allowed: 'metric>=value', 'metric<=value', metric, max(metric), min(metric)"
 
@@ -48,6 +48,8 @@ class Served:
     frontier: Answer | None = None
     holds: tuple[float, ...] = ()
     """The weights tried at which a bound holds, by the 95 % interval where there is one."""
+    split: Split = "test"
+    """Of the goal's own metric; the ELBO may have another."""
     upwards: bool = False
     """Whether the bound holds above the frontier."""
 
@@ -72,7 +74,7 @@ def serve(group: Group, goal: Goal) -> Served | None:
     if seen is None:
         return None
     if goal.bound is None:
-        return Served(goal, answers.choice(answers.best(seen, sign=goal.sign)))
+        return Served(goal, answers.choice(answers.best(seen, sign=goal.sign)), split=seen.split)
     margin = replace(seen, values=goal.sign * (seen.values - goal.bound))
     sure = met(margin)
     upwards = bool(margin.mean[-1] > margin.mean[0])
@@ -81,6 +83,7 @@ def serve(group: Group, goal: Goal) -> Served | None:
         weight=_chosen(group, margin, sure),
         frontier=_frontier(margin, upwards=upwards),
         holds=tuple(margin.weights[sure].tolist()),
+        split=seen.split,
         upwards=upwards,
     )
 
@@ -96,11 +99,12 @@ def met(margin: Seen) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     curves, chosen = bootstrap.mean_curves(margin.values, margin.present)
     low = np.array([chosen.limits(column, column)[0] for column in curves.T])
     few = margin.present < LEAST_SEEDS
-    every = margin.counts & (margin.values >= 0).all(axis=0)
+    every = margin.counts & ((margin.values >= 0) | ~margin.there).all(axis=0)
     return np.where(few, at_least, (low >= 0) | every)
 
 
 def _chosen(group: Group, margin: Seen, sure: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> Answer:
+    """The best by ELBO of the weights at which the goal holds; both take validation numbers, or it is no choice."""
     elbo = group.seen("elbo_nats")
     if not sure.any() or elbo is None:
         return answers.nothing(margin, Lack.UNMET)
@@ -114,7 +118,8 @@ def _chosen(group: Group, margin: Seen, sure: "np.ndarray[tuple[int], np.dtype[n
     gone = {Lack.BELOW} if low is not None else set()
     gone |= {Lack.ABOVE} if high is not None else set()
     lacks = tuple(lack for lack in found.lacks if lack not in gone)
-    return answers.choice(replace(found, low=low, high=high, lacks=lacks))
+    split = margin.split if found.split == "validation" else found.split
+    return answers.choice(replace(found, low=low, high=high, lacks=lacks, split=split))
 
 
 def _next(whole: Seen, kept: Seen, step: int) -> float:
@@ -128,9 +133,9 @@ def _frontier(margin: Seen, *, upwards: bool) -> Answer | None:
     signs = margin.mean >= 0
     if (signs[1:] != signs[:-1]).sum() > 1:
         return None
-    # a margin that rises with the weight falls when turned over, and passes 0 at the same place
+    # a margin that rises with the weight falls when turned over, and then holds where it is at 0 already
     falling = replace(margin, values=-margin.values) if upwards else margin
-    return answers.crossing(falling, 0.0)
+    return answers.crossing(falling, 0.0, strictly=upwards)
 
 
 def _goal(text: str, known: Sequence[str]) -> Goal:

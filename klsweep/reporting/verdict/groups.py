@@ -6,10 +6,12 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from klsweep.reporting import settings
 from klsweep.reporting.stats import KEY_DIGITS
-from klsweep.reporting.verdict.bootstrap import Counts, Floats
+from klsweep.reporting.verdict.bootstrap import Counts, Flags, Floats
 from klsweep.reporting.verdict.evidence import group_columns
 from klsweep.result import Status
 
@@ -27,10 +29,20 @@ class Seen:
 
     weights: Floats  # [weight] beta_norm
     values: Floats  # [seed, weight]; what is not there is filled in, see `filled`
-    present: Counts  # [weight] seeds that are there
+    there: Flags  # [seed, weight] whether it is
     split: Split
     counts: bool = False
     """Whole numbers, so seeds that agree may do so by rounding."""
+
+    @property
+    def present(self) -> Counts:
+        """Seeds that are there. [weight]."""
+        counted: Counts = self.there.sum(axis=0)
+        return counted
+
+    def shared(self, place: int) -> Flags:
+        """Seeds that are there at a weight and also at the one at `place`. [seed, weight]."""
+        return self.there & self.there[:, [place]]
 
     @property
     def mean(self) -> Floats:
@@ -38,10 +50,10 @@ class Seen:
         means: Floats = self.values.mean(axis=0)
         return means
 
-    def only(self, kept: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> "Seen":
+    def only(self, kept: Flags) -> "Seen":
         """The same at some of the weights."""
         return replace(
-            self, weights=self.weights[kept], values=self.values[:, kept], present=self.present[kept]
+            self, weights=self.weights[kept], values=self.values[:, kept], there=self.there[:, kept]
         )
 
 
@@ -117,12 +129,26 @@ def groups(evidence: pd.DataFrame) -> tuple[Group, ...]:
 def filled(values: Floats) -> Floats:
     """[seed, weight] with what is missing put in as seed effect plus weight effect, by least squares.
 
-    So a weight that only some seeds have is compared with the others by those seeds, as in pairs. Every row and
-    column must have a value.
+    So a weight that only some seeds have is compared with the others by those seeds, as in pairs. Between weights that
+    no chain of shared seeds connects there is no such effect to be had: a seed of the others gets the mean of those
+    that are there. Every row and column must have a value.
     """
     there = np.isfinite(values)
     if there.all():
         return values
+    found = values.copy()
+    seeds = len(values)
+    links = sparse.block_array([[None, sparse.csr_array(there)], [sparse.csr_array(there.T), None]])
+    blocks, block_of = csgraph.connected_components(links, directed=False)
+    for block in range(blocks):
+        part = np.ix_(block_of[:seeds] == block, block_of[seeds:] == block)
+        found[part] = _of_two_effects(values[part])
+    means = np.nanmean(found, axis=0)
+    return np.where(np.isfinite(found), found, means)
+
+
+def _of_two_effects(values: Floats) -> Floats:
+    there = np.isfinite(values)
     seed, weight = np.nonzero(there)
     seeds, weights = values.shape
     design = np.zeros((len(seed), seeds + weights))
@@ -145,9 +171,8 @@ def _seen(rows: pd.DataFrame, metric: str, split: Split) -> Seen:
     np.add.at(jobs, (seed, weight), 1)
     np.add.at(sums, (seed, weight), values[known])
     cells = np.divide(sums, jobs, out=np.full(shape, np.nan), where=jobs > 0)
-    present = (jobs > 0).sum(axis=0)
     counts = pd.api.types.is_integer_dtype(rows[metric])
-    return Seen(weights, filled(cells), present, split, counts)
+    return Seen(weights, filled(cells), jobs > 0, split, counts)
 
 
 def _key(weight: float) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from klsweep.errors import KlsweepError
+from klsweep.reporting import settings
 from klsweep.reporting.verdict.answers import Answer, Lack
-from klsweep.reporting.verdict.evidence import UNITS
 from klsweep.reporting.verdict.groups import Group
 from klsweep.reporting.verdict.verdict import Verdict, Verdicts
 
@@ -75,7 +75,7 @@ def refinement(
         raise KlsweepError(f"--around {unknown[0]}: unknown answer: allowed: {', '.join(AROUND)}")
     telling = [each for each in verdicts.each if len(each.group.weights) > 1]
     rows = pd.concat([each.group.rows for each in telling]) if telling else verdicts.evidence
-    unit = max(UNITS, key=lambda unit: (rows["unit"] == unit).sum())
+    unit = max(settings.UNITS, key=lambda unit: (rows["unit"] == unit).sum())
     new: set[float] = set()
     few = False
     for each in telling:

@@ -73,7 +73,7 @@ def seeds(answer: Answer) -> str:
 def lack(answer: Answer, what: str = "the best") -> str:
     """Why the evidence is not enough, in a few words."""
     words = {
-        Lack.SEEDS: f"{seeds(answer)}, and an interval takes {LEAST_SEEDS} at each weight",
+        Lack.SEEDS: f"{seeds(answer)}, and an interval takes {LEAST_SEEDS} at each weight, the same for the best",
         Lack.BELOW: f"{what} may lie below the smallest weight tried",
         Lack.ABOVE: f"{what} may lie above the largest weight tried",
         Lack.VALIDATION: "there are no validation numbers, and test data choose nothing",
@@ -184,7 +184,7 @@ def _knee(found: Answer) -> str:
 
 def _served(each: Served) -> str:
     text, found = each.goal.text, each.weight
-    split = each.frontier.split if each.frontier else found.split
+    split = each.split
     if each.goal.bound is not None:
         return f"Goal {text}, on the {split} split: {_bounds(each)}."
     at = f"best at {_number(found.value)} ({interval(found)}, {seeds(found)})"
