@@ -71,6 +71,12 @@ class Pictures(StrEnum):
 METRICS = "metrics"
 """In the provenance of a result: which metrics it was measured with, their settings by kind, as JSON."""
 
+UNMEASURED = "unmeasured"
+"""In the same: which metrics of the run failed, the reasons by kind, as JSON."""
+
+PICTURES = "pictures"
+"""The kind under which a failure to draw them stands there."""
+
 
 class Status(StrEnum):
     """How a job ended. Only these are ever committed; a job without a result has not ended."""

@@ -15,5 +15,6 @@ from klsweep.store.leases import Member
 from klsweep.store.measures import Measure
 from klsweep.store.records import Record
 from klsweep.store.store import Store, sweeps
+from klsweep.store.unmeasured import unmeasured
 
-__all__ = ["FleetFolder", "Measure", "Member", "Record", "Store", "sweeps"]
+__all__ = ["FleetFolder", "Measure", "Member", "Record", "Store", "sweeps", "unmeasured"]
