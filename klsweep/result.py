@@ -78,7 +78,10 @@ METRICS = "metrics"
 """In the provenance of a result: which metrics it was measured with, their settings by kind, as JSON."""
 
 UNMEASURED = "unmeasured"
-"""In the provenance of a result: what kept metrics from being measured; absent where nothing did."""
+"""In the same: which metrics of the run failed, the reasons by kind, as JSON."""
+
+PICTURES = "pictures"
+"""The kind under which a failure to draw them stands there."""
 
 
 class Status(StrEnum):

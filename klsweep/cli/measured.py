@@ -47,7 +47,7 @@ def measure(
         say_json([_json(each) for each in found])
     else:
         say("\n".join(_ending(each) for each in found))
-    raise typer.Exit(1 if any(each.notes for each in found) else 0)
+    raise typer.Exit(1 if any(each.failed for each in found) else 0)
 
 
 @contextmanager
@@ -66,9 +66,10 @@ def counted(doing: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _ending(found: "Measured") -> str:
-    lines = [*found.notes, f"{found.sweep}: {found.measured} jobs measured"]
-    lines[-1] += f", {found.skipped} had it already" if found.skipped else ""
-    return "\n".join(lines)
+    counts = [f"{found.measured} jobs measured"]
+    counts += [f"{found.skipped} had it already"] if found.skipped else []
+    counts += [f"{found.failed} could not be"] if found.failed else []
+    return "\n".join([*found.notes, f"{found.sweep}: {', '.join(counts)}"])
 
 
 def _json(found: "Measured") -> dict[str, Any]:
@@ -76,5 +77,6 @@ def _json(found: "Measured") -> dict[str, Any]:
         "sweep": found.sweep,
         "measured": found.measured,
         "skipped": found.skipped,
+        "failed": found.failed,
         "notes": list(found.notes),
     }

@@ -25,6 +25,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "orphans": standing.orphans,
         "errors": list(standing.errors),
         "problems": list(standing.problems),
+        "unmeasured": list(standing.unmeasured),
     }
 
 
@@ -46,5 +47,7 @@ def show_standings(standings: Sequence[Standing]) -> None:
             say(f"{each.sweep}: and {len(each.errors) - MOST_ERRORS} more errors")
         for problem in each.problems:
             say(f"damaged: {problem}")
+        for failure in each.unmeasured:
+            say(f"{each.sweep}: {failure}")
         if each.orphans:
             say(f"{each.sweep}: {each.orphans} results belong to no job of the spec last run; they stay")

@@ -15,7 +15,7 @@ from klsweep.reporting.plots.looks import Look
 from klsweep.reporting.plots.material import Material
 from klsweep.reporting.verdict import Verdicts, shown, verdicts
 from klsweep.result import Status
-from klsweep.store import Store, atomic
+from klsweep.store import Store, atomic, unmeasured
 
 TABLES = ("runs.csv", "summary.csv", "summary.md", "summary.tex")
 PAGE = "index.html"
@@ -32,7 +32,7 @@ class Report:
     runs: pd.DataFrame
     summary: pd.DataFrame
     notes: tuple[str, ...]
-    """One sentence each: what is missing, lost or damaged. Empty if the sweep is whole."""
+    """One sentence each: what is missing, lost, damaged or not measured. Empty if the sweep is whole."""
     verdicts: Verdicts
     """What the sweep says about the weight, and what of it there is not enough evidence for."""
     path: Path
@@ -143,6 +143,7 @@ def _notes(store: Store, runs: pd.DataFrame, *, missing: int, planned: int) -> t
         said.append("no job has finished ok: there are no plots")
     if repeated := stats.repeats(runs):
         said.append(f"{repeated} jobs repeat the setting and seed of another in another unit: counted once")
+    said += unmeasured(store.records())
     return (*said, *(f"damaged and left out: {problem}" for problem in store.problems()))
 
 

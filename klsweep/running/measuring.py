@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from klsweep.errors import StoreError
 from klsweep.metrics import Metric, settings_of
 from klsweep.part import kind_of
-from klsweep.result import METRICS, Status
+from klsweep.result import METRICS, Scalar, Status
 from klsweep.spec import Sweep
 from klsweep.spec.job import Job
 from klsweep.store import Measure, Record, Store
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """How measuring ended, in jobs; `notes` are for the user's eyes."""
+    """How measuring ended, in the jobs that have finished ok, each counted once; `notes` are for the user's eyes."""
 
     sweep: str
-    measured: int
+    measured: int  # now, in all that was asked for and lacking
     skipped: int  # that had all of it already
+    failed: int  # that lack at least one metric still
     notes: tuple[str, ...] = ()
 
 
@@ -45,9 +47,10 @@ def measure_sweep(
     Raises `StoreError` where the sweep is in use or cannot be written.
     """
     known = {job.id: job for job in sweep.jobs}
-    notes: list[str] = []
+    failures: dict[str, list[str]] = {}
+    tally = _Tally()
     with store.held():
-        todo = list(_todo(store, known, sweep.metrics, notes))
+        todo = list(_todo(store, known, sweep.metrics, failures))
         by_data = itertools.groupby(
             sorted(todo, key=lambda each: each[1].dataset.label), lambda each: each[1].dataset
         )
@@ -55,28 +58,61 @@ def measure_sweep(
         for dataset, group in by_data:
             data = dataset.load(data_dir)
             for record, job, missing in group:
-                notes += _measure(store, record, job, lacking=missing, data=data, device=device)
+                columns, wrong = _measure(store, record, job, lacking=missing, data=data, device=device)
+                tally.count(columns, dataset.name)
+                if wrong:
+                    failures[record.job_id] = wrong
                 done += 1
                 listen(done, len(todo))
     finished = sum(record.status is Status.OK for record in store.records())
-    return Measured(store.name, len(todo), finished - len(todo) - len(notes), tuple(notes))
+    lacking_still = sum(record.job_id in failures for record, _, _ in todo)
+    return Measured(
+        store.name,
+        measured=len(todo) - lacking_still,
+        skipped=finished - len(todo) - (len(failures) - lacking_still),
+        failed=len(failures),
+        notes=(*itertools.chain(*failures.values()), *tally.notes),
+    )
+
+
+class _Tally:
+    """Of each metric and data set, the jobs that were measured, and those of them without any value."""
+
+    def __init__(self) -> None:
+        self.measured: Counter[tuple[str, str]] = Counter()
+        self.empty: Counter[tuple[str, str]] = Counter()
+
+    def count(self, columns: Mapping[str, Mapping[str, Scalar]], data: str) -> None:
+        """Take the columns of one job in, by metric."""
+        for kind, values in columns.items():
+            self.measured[kind, data] += 1
+            self.empty[kind, data] += all(value is None for value in values.values())
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence for each metric that no job on a data set has a value of."""
+        return [
+            f"{kind}: no value for {data}: all its columns are empty: klsweep kinds metrics says what it is of"
+            for (kind, data), count in self.empty.items()
+            if count == self.measured[kind, data]
+        ]
 
 
 def _todo(
-    store: Store, known: dict[str, Job], metrics: Sequence[Metric], notes: list[str]
+    store: Store, known: dict[str, Job], metrics: Sequence[Metric], failures: dict[str, list[str]]
 ) -> Iterator[tuple[Record, Job, list[Metric]]]:
-    """The finished jobs that lack a metric, with those they lack."""
+    """The finished jobs that lack a metric, with those they lack; into `failures` goes what cannot be measured."""
     for record in store.records():
         if record.status is not Status.OK:
             continue
         missing = lacking(record, metrics)
         job = known.get(record.job_id) or _job(record)
         if missing and not store.kept_weights(record.job_id):
-            notes.append(
-                f"{record.job_id} is not measured: its weights were not kept: run.keep_weights was false"
-            )
+            reason = "its weights were not kept: run.keep_weights was false"
+            failures[record.job_id] = [f"{record.job_id} is not measured: {reason}"]
         elif missing and job is None:
-            notes.append(f"{record.job_id} is not measured: its data are named in no spec that is kept")
+            reason = "its data are named in no spec that is kept"
+            failures[record.job_id] = [f"{record.job_id} is not measured: {reason}"]
         elif missing and job is not None:
             yield record, job, missing
 
@@ -104,8 +140,8 @@ def _job(record: Record) -> Job | None:
 
 def _measure(
     store: Store, record: Record, job: Job, *, lacking: Sequence[Metric], data: "Data", device: str
-) -> list[str]:
-    """Measure and keep; what went wrong, a sentence each."""
+) -> tuple[Mapping[str, Mapping[str, Scalar]], list[str]]:
+    """Measure and keep; the columns by metric, and what went wrong, a sentence each."""
     import torch
 
     from klsweep.train import TrainedModel, measure
@@ -125,4 +161,4 @@ def _measure(
     store.add_measures(
         record.job_id, {kind: Measure(asked[kind], values) for kind, values in columns.items()}
     )
-    return [f"{record.job_id}: {kind}: {reason}" for kind, reason in failures.items()]
+    return columns, [f"{record.job_id}: {kind}: {reason}" for kind, reason in failures.items()]

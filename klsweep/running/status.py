@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from klsweep.result import Status
-from klsweep.store import Store
+from klsweep.store import Store, unmeasured
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Standing:
     orphans: int  # results that the last run's spec no longer asked for
     errors: tuple[str, ...]  # last line of each error, with its job
     problems: tuple[str, ...]  # damaged results
+    unmeasured: tuple[str, ...]  # metrics that failed, a sentence each
 
 
 def standing(store: Store) -> Standing:
@@ -42,4 +43,5 @@ def standing(store: Store) -> Standing:
             if record.error.strip()
         ),
         problems=store.problems(),
+        unmeasured=unmeasured(records.values()),
     )

@@ -16,5 +16,6 @@ from klsweep.store.measures import Measure
 from klsweep.store.records import Record
 from klsweep.store.store import Store, sweeps
 from klsweep.store.talk import Talk
+from klsweep.store.unmeasured import unmeasured
 
-__all__ = ["FleetFolder", "Measure", "Member", "Record", "Store", "Talk", "sweeps"]
+__all__ = ["FleetFolder", "Measure", "Member", "Record", "Store", "Talk", "sweeps", "unmeasured"]

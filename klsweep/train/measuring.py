@@ -9,7 +9,7 @@ import torch
 from klsweep.data import Data
 from klsweep.metrics import Metric, Values, settings_of
 from klsweep.part import kind_of
-from klsweep.result import METRICS, UNMEASURED, Result, Scalar, Status
+from klsweep.result import METRICS, PICTURES, UNMEASURED, Result, Scalar, Status
 from klsweep.spec.job import Job
 from klsweep.train.pictures import pictures
 from klsweep.train.trained import TrainedModel, evidence
@@ -49,10 +49,11 @@ def measured(
         columns, failures = measure(model, data, metrics=metrics, device=device)
         drawn = pictures(model, data, device)
     except Exception as error:
-        return replace(result, provenance={**result.provenance, UNMEASURED: _reason(error)})
+        lost = dict.fromkeys([*settings_of(metrics), PICTURES], _reason(error))
+        return replace(result, provenance={**result.provenance, UNMEASURED: json.dumps(lost)})
     told: dict[str, Scalar] = {METRICS: json.dumps({kind: settings_of(metrics)[kind] for kind in columns})}
     if failures:
-        told[UNMEASURED] = "; ".join(f"{kind}: {reason}" for kind, reason in failures.items())
+        told[UNMEASURED] = json.dumps(failures)
     row = {**result.row, **{name: value for each in columns.values() for name, value in each.items()}}
     arrays = {**result.arrays, **drawn}
     return replace(result, row=row, arrays=arrays, provenance={**result.provenance, **told})

@@ -1,5 +1,6 @@
 """Metrics added to a finished sweep are those a run with them gives; nothing is trained, no result is touched."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from typer.testing import CliRunner
 import klsweep
 from klsweep.cli.app import app
 from klsweep.errors import SpecError, StoreError
+from klsweep.metrics.evidence import Evidence, Values
+from klsweep.metrics.reconstruction import Reconstruction
 from klsweep.running.runner import Options
-from klsweep.store import Store
+from klsweep.store import Store, unmeasured
 
 ASKED = ["probe", "{kind: iw_bound, samples: 5, data: 20}", "information", "reconstruction"]
 SPEC = """
@@ -63,7 +66,7 @@ def results(path: Path) -> dict[Path, bytes]:
 def test_measured_later_is_measured_by_the_run_to_the_bit(folder: Path, bare: Path) -> None:
     before = results(bare)
     (done,) = klsweep.measure(bare, ASKED)
-    assert (done.measured, done.skipped, done.notes) == (6, 0, ())
+    assert (done.measured, done.skipped, done.failed) == (6, 0, 0)
     one, other = klsweep.load(folder / "with"), klsweep.load(bare)
     assert list(one.columns) == list(other.columns)
     same = [name for name in one.columns if name != "train_seconds"]
@@ -106,5 +109,50 @@ def test_damaged_weights_are_told(bare: Path) -> None:
 def test_the_command_measures_and_says_so(bare: Path) -> None:
     found = CliRunner().invoke(app, ["measure", str(bare), "--metric", "probe", "-m", "information"])
     assert found.exit_code == 0
-    assert found.output == "small: 6 jobs measured\n"
+    assert found.output.splitlines() == [
+        "probe: no value for data: all its columns are empty: klsweep kinds metrics says what it is of",
+        "small: 6 jobs measured",
+    ], "these data have no labels"
     assert "mutual_information_nats" in klsweep.load(bare).columns
+
+
+def test_every_job_is_counted_once_where_a_metric_fails(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of six jobs two have the metric, one has lost its weights, and of the others the measuring fails."""
+    asked = ["measure", str(bare), "-m", "reconstruction"]
+    klsweep.measure(bare, ["reconstruction"])
+    jobs = sorted((bare / "small" / "jobs").iterdir())
+    for job in jobs[2:]:
+        (job / "measured.json").unlink()
+    monkeypatch.setattr(Store, "kept_weights", lambda _, job_id: job_id != jobs[2].name)
+
+    def failing(metric: Reconstruction, evidence: Evidence) -> Values:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr(Reconstruction, "measure", failing)
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 1
+    *notes, ending = found.output.splitlines()
+    assert ending == "small: 0 jobs measured, 2 had it already, 4 could not be"
+    assert sorted(note.split(":")[0].split()[0] for note in notes) == [job.name for job in jobs[2:]]
+    (counted,) = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert [counted[name] for name in ("measured", "skipped", "failed")] == [0, 2, 4]
+    assert len(counted["notes"]) == 4
+
+
+def test_a_metric_that_failed_in_a_run_is_told_until_it_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(metric: Reconstruction, evidence: Evidence) -> Values:
+        raise ValueError("no such thing")
+
+    path, results = spec(tmp_path, ["reconstruction", "information"]), tmp_path / "results"
+    with monkeypatch.context() as broken:
+        broken.setattr(Reconstruction, "measure", failing)
+        assert klsweep.run(path, ["likelihood=bernoulli"], options=Options(results, backend="inline"))
+    said = "reconstruction failed on 2 jobs: ValueError: no such thing: klsweep measure tries it again"
+    assert f"small: {said}" in CliRunner().invoke(app, ["status", str(results)]).output.splitlines()
+    (standing,) = json.loads(CliRunner().invoke(app, ["status", str(results), "--json"]).stdout)
+    assert standing["unmeasured"] == [said]
+    assert klsweep.report(results)[0].notes == (said,)
+    klsweep.measure(results, ["reconstruction"])
+    assert unmeasured(Store(results / "small").records()) == ()

@@ -12,7 +12,7 @@ from small import digits, job, trained
 from test_every_kind import EXAMPLES, OWN
 
 from klsweep.metrics import Evidence, MetricPart, Values
-from klsweep.result import METRICS, Status
+from klsweep.result import METRICS, UNMEASURED, Status
 from klsweep.train import TrainedModel, measure, measured
 from klsweep.vae import posterior
 
@@ -111,7 +111,7 @@ def test_a_metric_that_fails_costs_neither_the_training_nor_the_other_metrics():
     (result,) = trained(one)
     told = measured(result, one, digits(), metrics=[Failing(), Again()], device=CPU)
     assert told.status is Status.OK
-    assert told.provenance["unmeasured"] == "failing: ValueError: no such thing"
+    assert json.loads(told.provenance[UNMEASURED]) == {"failing": "ValueError: no such thing"}
     assert json.loads(told.provenance[METRICS]) == {"again": {"kind": "again"}}
     assert told.row["rate_nats"] == pytest.approx(result.row["rate_nats"], rel=2e-5)
 
@@ -135,4 +135,6 @@ def test_weights_that_make_no_model_cost_no_training():
     broken = replace(result, weights={})
     told = measured(broken, one, digits(), metrics=[Again()], device=CPU)
     assert told.row == result.row
-    assert "Missing key" in told.provenance["unmeasured"]
+    lost = json.loads(told.provenance[UNMEASURED])
+    assert lost.keys() == {"again", "pictures"}
+    assert "Missing key" in lost["again"]
