@@ -58,7 +58,7 @@ class TrainedModel:
     @torch.no_grad()
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
         """See `metrics.Generative`."""
-        return self.job.likelihood.log_prob(x, self.network.decode(z), self.own)
+        return self.job.likelihood.log_prob(x, self.network.decode_given(z, x), self.own)
 
 
 def evidence(model: TrainedModel, data: Data, device: torch.device) -> Evidence:

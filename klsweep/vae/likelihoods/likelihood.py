@@ -20,7 +20,7 @@ from klsweep.part import Part
 if TYPE_CHECKING:
     from torch import Tensor
 
-Support = Literal["unit interval", "real line"]
+Support = Literal["unit interval", "real line", "tokens"]
 Own = Mapping[str, "Tensor"]
 NOTHING: Own = MappingProxyType({})
 
@@ -65,6 +65,11 @@ class LikelihoodPart(Part):
     @abstractmethod
     def scale(self) -> Scale | None:
         """The setting of the scale, sigma^2 or b; None for a likelihood without one."""
+
+    @property
+    def has_mean(self) -> bool:
+        """Whether values are quantities, so that they have a mean and reconstructions a squared error."""
+        return self.support != "tokens"
 
     @property
     def sigma2(self) -> float | None:
