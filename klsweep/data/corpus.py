@@ -13,7 +13,7 @@ from klsweep.data.dataset import Data, DataPart, Facts
 from klsweep.data.split import Rows, Splits, generator, held_out, rows
 from klsweep.data.vocabulary import Sentence, Sentences, encoded, vocabulary
 from klsweep.errors import DataError, Problem
-from klsweep.tokens import SPECIAL
+from klsweep.tokens import PAD, SPECIAL
 
 LARGEST_VOCABULARY = 2**17
 """Tokens at most: their number is that of the decoder's outputs at every place of every sentence of a batch."""
@@ -59,7 +59,7 @@ class CorpusPart(DataPart):
         split = self._split(self._short(self.corpus(data_dir)))
         words = vocabulary(split.train, self.vocabulary)
         train, valid, test = (encoded(part, words, length=self.words + 1) for part in split)
-        return Data(train, valid, test, words=words)
+        return Data(train, valid, test, lengths=(train != PAD).sum(1), words=words)
 
     @property
     @abstractmethod

@@ -48,6 +48,8 @@ class Data:
     """Classes [n, factor] of the known factors of each split by its name; a fixed factor is a constant column."""
     factor_names: tuple[str, ...] = ()
     """The factors in the order of those columns; none where `factors` is None."""
+    lengths: NDArray[np.int64] | None = None
+    """The length [n] of each training datum, where they differ and the rest is padding."""
     words: tuple[str, ...] = ()
     """The word of each token, where values are tokens and no quantities."""
 

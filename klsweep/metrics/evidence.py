@@ -75,6 +75,8 @@ class Evidence:
     discrete: bool
     """Whether p(x|z) is a mass function, so that its negative logarithm counts bits."""
     factor_names: tuple[str, ...] = ()
+    tokens: bool = False
+    """Whether data are tokens and no quantities: there is no error between two of them, and E[x|z] is the likeliest."""
 
     @property
     def latent_dim(self) -> int:

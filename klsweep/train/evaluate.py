@@ -82,7 +82,7 @@ def _measure(
             "rate": terms.rate_per_latent,
             "mean": output.mean,
         }
-        if likelihood.has_mean:
+        if not likelihood.tokens:
             seen["sse"] = (x - likelihood.mean(output.params)).square().flatten(1).sum(1)
         bce = likelihood.cross_entropy(x, output.params)
         return seen if bce is None else {**seen, "bce": bce}

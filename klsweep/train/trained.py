@@ -79,6 +79,7 @@ def evidence(model: TrainedModel, data: Data, device: torch.device) -> Evidence:
         generator=lambda purpose: streams.generator(job.seed, "metric", purpose),
         discrete=job.likelihood.is_mass(held_out.x),
         factor_names=getattr(data, "factor_names", ()),
+        tokens=bool(job.likelihood.tokens),
     )
 
 

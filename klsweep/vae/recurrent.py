@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from klsweep.tokens import BOS, FIRST, PAD, UNK
-from klsweep.vae.models import Shape
 
 Cell = Literal["lstm", "gru"]
 CELLS: dict[Cell, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -25,7 +24,7 @@ class Reader(nn.Module):
     def __init__(self, cell: Cell, sizes: tuple[int, int, int, int]) -> None:
         super().__init__()
         vocabulary, embedding, hidden, latent_dim = sizes
-        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.embedding = word_vectors(vocabulary, embedding)
         self.cell = CELLS[cell](embedding, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 2 * latent_dim)
 
@@ -48,7 +47,7 @@ class Teller(nn.Module):
         super().__init__()
         vocabulary, embedding, hidden, latent_dim = sizes
         self.latent_dim, self.word_dropout = latent_dim, word_dropout
-        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.embedding = word_vectors(vocabulary, embedding)
         self.cell = CELLS[cell](embedding + latent_dim, hidden, batch_first=True)
         self.memories = 2 if cell == "lstm" else 1
         self.start = nn.Linear(latent_dim, self.memories * hidden) if latent_dim else None
@@ -134,6 +133,13 @@ class Unigram(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """The logits at every place: [batch, length, outputs]."""
         return self.logits.expand(len(z), self.length, -1)
+
+
+def word_vectors(vocabulary: int, width: int) -> nn.Embedding:
+    """Uniform in +-0.1, as Zaremba et al. 2014 start theirs: torch's N(0, 1) would outweigh the code at the start."""
+    vectors = nn.Embedding(vocabulary, width)
+    nn.init.uniform_(vectors.weight, -0.1, 0.1)
+    return vectors
 
 
 def up_to_the_longest(x: Tensor) -> Tensor:

@@ -67,9 +67,9 @@ class LikelihoodPart(Part):
         """The setting of the scale, sigma^2 or b; None for a likelihood without one."""
 
     @property
-    def has_mean(self) -> bool:
-        """Whether values are quantities, so that they have a mean and reconstructions a squared error."""
-        return self.support != "tokens"
+    def tokens(self) -> int:
+        """How many tokens values are numbers of; 0 where they are quantities, with a mean and a squared error."""
+        return 0
 
     @property
     def sigma2(self) -> float | None:

@@ -33,6 +33,11 @@ class Tokens(Unscaled):
     demands: ClassVar[str] = "tokens of a vocabulary of that size, as text gives them"
 
     @property
+    def tokens(self) -> int:
+        """All of the vocabulary."""
+        return self.vocabulary
+
+    @property
     def params_per_value(self) -> int:  # type: ignore[override]
         """One logit for each token that can be drawn."""
         return self.vocabulary - FIRST
