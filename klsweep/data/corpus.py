@@ -76,8 +76,9 @@ class CorpusPart(DataPart):
 
     def _short(self, corpus: Corpus) -> Corpus:
         """The sentences of at most `words` words; `DataError` where a split is left with none."""
-        splits = {"training": corpus.train, "validation": corpus.valid, "test": corpus.test}
-        kept = {name: _up_to(each, self.words) for name, each in splits.items() if each is not None}
+        named = {"training": corpus.train, "validation": corpus.valid, "test": corpus.test}
+        splits = {name: each for name, each in named.items() if each is not None}
+        kept = {name: _up_to(each, self.words) for name, each in splits.items()}
         empty = [
             Problem(
                 "dataset.words",

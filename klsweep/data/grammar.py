@@ -82,9 +82,9 @@ def sentences(count: int, random: np.random.Generator) -> Iterator[Sentence]:
 
 
 def entropy_nats() -> float:
-    """Of one sentence. The noun tells topic and number and the verb the tense, so no two ways of choosing give the same
-    words, and the entropy is the sum of the choices': which of a kind of words counts for half where half the
-    sentences have none.
+    """Of one sentence: the sum of its choices' entropies, the choice of a word that half the sentences have by half.
+
+    The noun tells topic and number and the verb the tense, so no two ways of choosing give the same words.
     """
     topic = TOPICS[0]
     always = (len(TOPICS), 2, 2, 2, len(topic.nouns), len(topic.verbs))  # with number, tense and determiner
@@ -93,7 +93,7 @@ def entropy_nats() -> float:
 
 
 class Grammar(EmbeddedPart, CorpusPart):
-    """Sentences of 3 to 9 words from a grammar of 3 topics with agreement, drawn here; [n, words + 1] tokens, padded."""
+    """Sentences of 3 to 9 words of a grammar of 3 topics with agreement, drawn here; [n, words + 1] tokens, padded."""
 
     kind: Literal["grammar"] = "grammar"
     source: ClassVar[str] = (

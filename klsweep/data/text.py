@@ -168,7 +168,7 @@ class Ptb(CorpusPart):
                         f"ptb is not here: looked in {', '.join(search.looked)}; its licence allows no download",
                         f"needs {', '.join(file.name for file in self.archive.files)}",
                         f"put them into a folder ptb below one that --data-dir or {sources.VARIABLE} names, or use "
-                        "dataset: grammar, which needs no files, or a text of your own, dataset: {kind: text, path: FILE}",
+                        "dataset: grammar, which needs no files, or a text of your own: {kind: text, path: FILE}",
                     )
                 ]
             )

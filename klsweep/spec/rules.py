@@ -99,7 +99,7 @@ def _tokens(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
         fix = "write another, or take data of sentences"
     else:
         of = f"is of {likelihood.tokens} tokens" if likelihood.tokens else "is of quantities"
-        what = f"likelihood: {likelihood.kind}{default} {of}; {dataset.name} has a vocabulary of {facts.vocabulary} tokens"
+        what = f"likelihood: {likelihood.kind}{default} {of}; the vocabulary of {dataset.name} has {facts.vocabulary}"
         allowed = f"{about[0]} of {facts.vocabulary}"
         fix = f"write likelihood: {{kind: {about[0]}, vocabulary: {facts.vocabulary}}}"
     yield Mistake(_place(draft, "likelihood"), what, f"allowed: {allowed}", fix)

@@ -8,7 +8,6 @@ from torch import Tensor
 from klsweep.train import streams
 from klsweep.train.fleet import Fleet
 
-
 WINDOW = 16
 """Batches of data next to each other in the order of an epoch that are sorted by length: enough that little padding is
 left, and of a large data set a small part, so that the batches are others in every epoch."""
@@ -43,7 +42,7 @@ def _order(seed: int, epoch: int, size: int, batched: tuple[int, Tensor | None])
     batch_size, lengths = batched
     if lengths is None:
         return order
-    windows = order.split(WINDOW * batch_size)
+    windows = torch.split(order, WINDOW * batch_size)
     order = torch.cat([window[lengths[window].argsort(stable=True)] for window in windows])
     whole = order[: size - size % batch_size].view(-1, batch_size)
     shuffled = whole[torch.randperm(len(whole), generator=generator)]
