@@ -108,7 +108,7 @@ class Conv(Part):
 
 
 class Lstm(Part):
-    """LSTM encoder and decoder of sentences; the decoder has the code at its start and every step, and the words before."""
+    """LSTM encoder and decoder of sentences; the decoder has the code at every step, and the words before."""
 
     kind: Literal["lstm"] = "lstm"
     source: ClassVar[str] = "Bowman et al. 2015, section 3; word dropout: section 3.1"
