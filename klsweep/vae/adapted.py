@@ -86,8 +86,8 @@ class Adapted(Vae):
         if len(inputs[0]) > 1:
             members = len(inputs[0])
             raise SpecError([_cannot(f"it cannot be stacked, and {members} members were put together")])
-        own = {name: value[0] for name, value in stacked.items()}
-        outputs = _with(self.module, own, call, *(each[0] for each in inputs))
+        own = {name: value.squeeze(0) for name, value in stacked.items()}  # whose gradient is no copy
+        outputs = _with(self.module, own, call, *(each.squeeze(0) for each in inputs))
         return tuple(each[None] for each in outputs) if isinstance(outputs, tuple) else outputs[None]
 
 
