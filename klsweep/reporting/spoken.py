@@ -32,11 +32,28 @@ NOTHING = "(nothing)"
 class Spoken:
     """The sentences of one job and what tells it from the others."""
 
-    title: str
-    originals: tuple[str, ...]
-    reconstructions: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    """Held-out sentences and their reconstructions."""
     samples: tuple[str, ...]
-    interpolations: tuple[tuple[str, ...], ...]
+    ways: tuple[tuple[str, ...], ...]
+    """From one held-out sentence's code to another's."""
+    title: str = ""
+
+
+def said(arrays: Mapping[str, NDArray[Any]], title: str = "") -> Spoken | None:
+    """The sentences among a job's arrays; None where it has none."""
+    if Sentences.RECONSTRUCTIONS not in arrays:
+        return None
+
+    def told(name: Sentences) -> NDArray[Any]:
+        return arrays.get(name, np.zeros((0, 0), dtype=str))
+
+    originals, rebuilt = (
+        _texts(told(name).ravel()) for name in (Sentences.ORIGINALS, Sentences.RECONSTRUCTIONS)
+    )
+    ways = tuple(_texts(way) for way in np.atleast_2d(told(Sentences.INTERPOLATIONS)))
+    pairs = tuple(zip(originals, rebuilt, strict=False))
+    return Spoken(pairs, _texts(told(Sentences.SAMPLES).ravel()), ways, title)
 
 
 def spoken(material: Material) -> tuple[Spoken, ...]:
@@ -44,10 +61,9 @@ def spoken(material: Material) -> tuple[Spoken, ...]:
     found = []
     for case in material.cases[:SETTINGS]:
         for _, job in case.one_per_weight().iterrows():
-            arrays = material.arrays(str(job["job_id"]))
-            if Sentences.RECONSTRUCTIONS not in arrays:
+            if (one := said(material.arrays(str(job["job_id"])), _title(case, job))) is None:
                 break
-            found.append(_spoken(_title(case, job), arrays))
+            found.append(one)
     return tuple(found)
 
 
@@ -63,10 +79,9 @@ def markdown(found: Sequence[Spoken]) -> str:
             "| held-out sentence | its reconstruction |",
             "| --- | --- |",
         ]
-        pairs = zip(each.originals, each.reconstructions, strict=False)
-        parts += [f"| {escaped(one)} | {escaped(other)} |" for one, other in pairs]
+        parts += [f"| {escaped(one)} | {escaped(other)} |" for one, other in each.pairs]
         parts += ["", "Samples from the prior:", "", *(f"- {escaped(one)}" for one in each.samples)]
-        for way in each.interpolations:
+        for way in each.ways:
             parts += ["", "From one held-out sentence's code to another's:", ""]
             parts += [f"{step}. {escaped(one)}" for step, one in enumerate(way, 1)]
         parts.append("")
@@ -78,12 +93,8 @@ def terminal(found: Sequence[Spoken]) -> RenderableType:
     lines = [Text(""), Text(HOW)]
     for each in found[:FEW]:
         lines += [Text(""), Text(each.title, style="bold")]
-        pairs = zip(each.originals[:FEW], each.reconstructions, strict=False)
-        lines += [
-            Text(line)
-            for one, other in pairs
-            for line in (f"  held out       {one}", f"  reconstructed  {other}")
-        ]
+        for one, other in each.pairs[:FEW]:
+            lines += [Text(f"  held out       {one}"), Text(f"  reconstructed  {other}")]
         lines += [Text(f"  sampled        {one}") for one in each.samples[:FEW]]
     return Group(*lines)
 
@@ -92,19 +103,6 @@ HOW = (
     "Each sentence is the decoder's own likeliest words: from the mean of the posterior, from a code of the prior, "
     "or from codes on the line between two means."
 )
-
-
-def _spoken(title: str, arrays: Mapping[str, NDArray[Any]]) -> Spoken:
-    def told(name: Sentences) -> NDArray[Any]:
-        return arrays.get(name, np.zeros((0, 0), dtype=str))
-
-    return Spoken(
-        title,
-        _texts(told(Sentences.ORIGINALS).ravel()),
-        _texts(told(Sentences.RECONSTRUCTIONS).ravel()),
-        _texts(told(Sentences.SAMPLES).ravel()),
-        tuple(_texts(way) for way in np.atleast_2d(told(Sentences.INTERPOLATIONS))),
-    )
 
 
 def _texts(sentences: NDArray[Any]) -> tuple[str, ...]:

@@ -88,8 +88,9 @@ def test_the_page_has_the_sentences_of_its_jobs_and_no_tag_of_theirs(tmp_path):
     assert set(jobs) == {record.job_id for record in store.records()}
     for record in store.records():
         arrays, told = store.arrays(record.job_id), jobs[record.job_id]["sentences"]
-        assert told["originals"] == arrays[Sentences.ORIGINALS].tolist()
-        assert told["reconstructions"] == arrays[Sentences.RECONSTRUCTIONS].tolist()
-        assert told["samples"] == [arrays[Sentences.SAMPLES].tolist()]
-        assert told["interpolations"] == arrays[Sentences.INTERPOLATIONS].tolist()
+        names = (Sentences.ORIGINALS, Sentences.RECONSTRUCTIONS)
+        pairs = zip(*(arrays[name].tolist() for name in names), strict=True)
+        assert told["pairs"] == [[one, other or "(nothing)"] for one, other in pairs]
+        assert told["samples"] == arrays[Sentences.SAMPLES].tolist()
+        assert told["ways"] == arrays[Sentences.INTERPOLATIONS].tolist()
     assert "<script>alert" not in content

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from klsweep.result import Pictures, Sentences
+from klsweep.reporting.spoken import Spoken, said
+from klsweep.result import Pictures
 
 SAMPLES_ACROSS = 8
 
@@ -30,8 +31,7 @@ class Strips:
 
     each: Mapping[str, Strip]
     latents: tuple[int, ...] = ()
-    sentences: Mapping[str, list[Any]] = field(default_factory=dict)
-    """Of a job on text, by name: originals and reconstructions [n], lists of samples and of interpolations."""
+    sentences: Spoken | None = None
 
 
 @dataclass
@@ -61,12 +61,11 @@ NAMES = {
 def strips(arrays: Mapping[str, NDArray[Any]]) -> Strips | None:
     """What a job's arrays show, pictures uint8 [..., channels, height, width]; None where there is nothing to see."""
     found = {name: strip(_rows(name, arrays[array])) for name, array in NAMES.items() if array in arrays}
-    if Sentences.RECONSTRUCTIONS in arrays:
-        return Strips(found, sentences=_sentences(arrays))
-    if not found:
+    sentences = said(arrays)
+    if not found and sentences is None:
         return None
     latents = arrays.get(Pictures.TRAVERSED, np.zeros(0, dtype=np.uint16))
-    return Strips(found, tuple(int(latent) for latent in latents))
+    return Strips(found, tuple(int(latent) for latent in latents), sentences)
 
 
 def strip(rows: NDArray[np.uint8]) -> Strip:
@@ -76,16 +75,6 @@ def strip(rows: NDArray[np.uint8]) -> Strip:
     file = io.BytesIO()
     Image.fromarray(sheet if channels == 3 else sheet[..., 0]).save(file, "PNG")
     return Strip(base64.b64encode(file.getvalue()).decode(), across, down)
-
-
-def _sentences(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Any]]:
-    ways = arrays.get(Sentences.INTERPOLATIONS, np.zeros((0, 0), dtype=str))
-    return {
-        "originals": arrays[Sentences.ORIGINALS].tolist(),
-        "reconstructions": arrays[Sentences.RECONSTRUCTIONS].tolist(),
-        "samples": [arrays[Sentences.SAMPLES].tolist()],
-        "interpolations": ways.tolist(),
-    }
 
 
 def _rows(name: str, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
