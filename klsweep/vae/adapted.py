@@ -1,4 +1,4 @@
-"""A module of the user's as a network of klsweep's: its shapes checked, and its members run one by one if need be.
+"""A module of any kind as a network of klsweep's: the user's own, its shapes checked, or one that reads sentences.
 
 A module that `vmap` can take runs as a stacked fleet. Any other (an LSTM, batch norm with running statistics, dropout,
 a branch on data) runs without `vmap`, as a fleet of one.
@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from klsweep.errors import Problem, SpecError
-from klsweep.tokens import FIRST
-from klsweep.vae.models import Gru, Lstm, Shape
+from klsweep.vae.models import Shape
 from klsweep.vae.networks import Vae
-from klsweep.vae.recurrent import Reader, Sentences, Teller, Unigram
 from klsweep.vae.targets import raised
 
 TRIED = 3  # data in the batch on which a module is tried: enough for batch norm, and no size of anything else
@@ -98,29 +96,6 @@ def adapted(module: nn.Module, shapes: tuple[Shape, int, int]) -> Adapted:
     """
     draws = check(module, shapes)
     return Adapted(module, shapes[0], stacks=not unstackable(module, shapes), draws=draws)
-
-
-def recurrent(model: "Lstm | Gru", shapes: tuple[Shape, int, int]) -> Adapted:
-    """The network of an `lstm` or a `gru`."""
-    (length,), latent_dim, outputs = shapes
-    vocabulary = outputs + FIRST
-    inner = (vocabulary, model.embedding, model.hidden)
-    reader = None if model.plain else Reader(model.kind, (*inner, latent_dim))
-    teller = Teller(
-        model.kind,
-        (*inner, 0 if model.plain else latent_dim),
-        word_dropout=model.word_dropout,
-        dropout=model.dropout,
-    )
-    draws = bool(model.word_dropout or model.dropout)
-    module = Sentences(length, reader, teller, latent_dim)
-    return Adapted(module, shapes[0], stacks=False, draws=draws, sees=True)
-
-
-def unigram(shapes: tuple[Shape, int, int]) -> Adapted:
-    """The network of a `unigram`."""
-    (length,), latent_dim, outputs = shapes
-    return Adapted(Unigram(length, outputs, latent_dim), shapes[0], stacks=False, draws=False, sees=True)
 
 
 def check(module: nn.Module, shapes: tuple[Shape, int, int]) -> bool:

@@ -128,7 +128,7 @@ class Lstm(Part):
 
     def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
         """The network for one model; its initial values come from torch's current generator."""
-        from klsweep.vae.adapted import recurrent
+        from klsweep.vae.recurrent import recurrent
 
         return recurrent(self, (input_shape, latent_dim, params_per_value))
 
@@ -158,7 +158,7 @@ class Gru(Part):
 
     def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
         """The network for one model; its initial values come from torch's current generator."""
-        from klsweep.vae.adapted import recurrent
+        from klsweep.vae.recurrent import recurrent
 
         return recurrent(self, (input_shape, latent_dim, params_per_value))
 
@@ -178,7 +178,7 @@ class Unigram(Part):
 
     def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
         """The network for one model, whose tokens are equally likely at its start."""
-        from klsweep.vae.adapted import unigram
+        from klsweep.vae.recurrent import unigram
 
         return unigram((input_shape, latent_dim, params_per_value))
 

@@ -1,7 +1,7 @@
 """Recurrent networks over tokens: an encoder that reads a sentence, and a decoder that says it word by word.
 
 The decoder sees the code at its start and at every step (Bowman et al. 2015, section 3), and the tokens before. All
-are written for one model; `adapted.Adapted` makes networks of them that `train` can take.
+are written for one model; `Adapted` makes networks of them that `train` can take.
 """
 
 from typing import Literal
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from klsweep.tokens import BOS, FIRST, PAD, UNK
+from klsweep.vae.adapted import Adapted
+from klsweep.vae.models import Gru, Lstm, Shape
 
 Cell = Literal["lstm", "gru"]
 CELLS: dict[Cell, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -113,7 +115,7 @@ class Sentences(nn.Module):
         return torch.cat(found, dim=1)
 
 
-class Unigram(nn.Module):
+class OneForAll(nn.Module):
     """The same mass function at every place, whatever was said before: one logit for each token."""
 
     def __init__(self, length: int, outputs: int, latent_dim: int) -> None:
@@ -133,6 +135,29 @@ class Unigram(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """The logits at every place: [batch, length, outputs]."""
         return self.logits.expand(len(z), self.length, -1)
+
+
+def recurrent(model: Lstm | Gru, shapes: tuple[Shape, int, int]) -> Adapted:
+    """The network of an `lstm` or a `gru`."""
+    (length,), latent_dim, outputs = shapes
+    vocabulary = outputs + FIRST
+    inner = (vocabulary, model.embedding, model.hidden)
+    reader = None if model.plain else Reader(model.kind, (*inner, latent_dim))
+    teller = Teller(
+        model.kind,
+        (*inner, 0 if model.plain else latent_dim),
+        word_dropout=model.word_dropout,
+        dropout=model.dropout,
+    )
+    draws = bool(model.word_dropout or model.dropout)
+    module = Sentences(length, reader, teller, latent_dim)
+    return Adapted(module, shapes[0], stacks=False, draws=draws, sees=True)
+
+
+def unigram(shapes: tuple[Shape, int, int]) -> Adapted:
+    """The network of a `unigram`."""
+    (length,), latent_dim, outputs = shapes
+    return Adapted(OneForAll(length, outputs, latent_dim), shapes[0], stacks=False, draws=False, sees=True)
 
 
 def word_vectors(vocabulary: int, width: int) -> nn.Embedding:
