@@ -74,6 +74,15 @@ class Pictures(StrEnum):
     MANIFOLD = "picture_manifold"
 
 
+class Sentences(StrEnum):
+    """Names among a result's arrays: sentences, text [n] or [pair, step], where the data are text."""
+
+    ORIGINALS = "sentence_originals"
+    RECONSTRUCTIONS = "sentence_reconstructions"
+    SAMPLES = "sentence_samples"
+    INTERPOLATIONS = "sentence_interpolations"
+
+
 METRICS = "metrics"
 """In the provenance of a result: which metrics it was measured with, their settings by kind, as JSON."""
 
@@ -100,7 +109,7 @@ class Result:
 
     `job` is the canonical identity of the job (its SHA-256 begins with `job_id`); `row` holds the columns
     of runs.csv, unknown ones None; `curve` has one mapping of `CURVE_COLUMNS` per epoch; `arrays` are small
-    (`rate_per_latent_nats` [latent], `mean_variance_per_latent` [latent], pictures uint8); `weights` are
+    (`rate_per_latent_nats` [latent], `mean_variance_per_latent` [latent], pictures uint8, sentences); `weights` are
     the trained parameters of this one model; `error` is a traceback or the reason of a failure.
     """
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from klsweep.cli.screen import complain, say, show
-from klsweep.reporting import Report, terminal
+from klsweep.reporting import Report, spoken, terminal
 from klsweep.reporting.verdict import shown
 
 
@@ -28,6 +28,8 @@ def show_report(report: Report) -> None:
         say(line)
     say("")
     show(terminal(report.summary))
+    if report.sentences:
+        show(spoken.terminal(report.sentences))
     for note in report.notes:
         say(f"{report.sweep}: {note}")
     say(f"{report.sweep}: {len(report.files)} files in {report.directory}; the page is {report.page.name}")

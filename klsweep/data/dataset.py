@@ -24,6 +24,8 @@ class Facts:
     input_shape: tuple[int, ...]
     sizes: Sizes  # train, valid, test
     unit_interval: bool  # every value lies in [0, 1]
+    vocabulary: int = 0
+    """Where values are tokens and no quantities, how many there are, numbered from 0; else 0."""
 
     @property
     def input_dim(self) -> int:
@@ -46,6 +48,10 @@ class Data:
     """Classes [n, factor] of the known factors of each split by its name; a fixed factor is a constant column."""
     factor_names: tuple[str, ...] = ()
     """The factors in the order of those columns; none where `factors` is None."""
+    lengths: NDArray[np.int64] | None = None
+    """The length [n] of each training datum, where they differ and the rest is padding."""
+    words: tuple[str, ...] = ()
+    """The word of each token, where values are tokens and no quantities."""
 
     @property
     def splits(self) -> Splits[Array]:

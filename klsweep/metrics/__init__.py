@@ -11,6 +11,7 @@ from klsweep.metrics.holes import Holes
 from klsweep.metrics.information import Information
 from klsweep.metrics.iw_bound import IwBound
 from klsweep.metrics.metric import MetricPart, settings_of
+from klsweep.metrics.perplexity import Perplexity
 from klsweep.metrics.pictures import Ssim
 from klsweep.metrics.probe import Probe
 from klsweep.metrics.reconstruction import Reconstruction
@@ -25,6 +26,7 @@ Metric = Annotated[
     | Information
     | IwBound
     | Reconstruction
+    | Perplexity
     | Ssim
     | Samples
     | Holes

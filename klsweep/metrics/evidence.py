@@ -74,6 +74,8 @@ class Evidence:
     """A CPU generator keyed by the job's seed and this purpose."""
     discrete: bool
     """Whether p(x|z) is a mass function, so that its negative logarithm counts bits."""
+    tokens: bool = False
+    """Whether data are tokens and no quantities: there is no error between two of them, and E[x|z] is the likeliest."""
 
     @property
     def latent_dim(self) -> int:

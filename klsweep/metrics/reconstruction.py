@@ -47,7 +47,7 @@ class Reconstruction(MetricPart):
             "distortion_at_mean_nats": at_mean["distortion_nats"],
             "distortion_per_dim_nats": distortion / n,
             "bits_per_dim": bits,
-            "recon_mse_at_mean": at_mean["mse"],
+            "recon_mse_at_mean": None if evidence.tokens else at_mean["mse"],
             "psnr_db": sampled["psnr_db"] if pictures else None,
             "psnr_at_mean_db": at_mean["psnr_db"] if pictures else None,
         }

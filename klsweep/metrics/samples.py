@@ -62,7 +62,12 @@ class Samples(MetricPart):
     )
 
     def measure(self, evidence: Evidence) -> Values:
-        """The squared MMD, precision, recall, density and coverage; None where the held-out data are too few."""
+        """The squared MMD, precision, recall, density and coverage; None where the held-out data are too few.
+
+        None of tokens, too, which have no distance.
+        """
+        if evidence.tokens:
+            return dict.fromkeys(COLUMNS)
         data = evidence.held_out.x
         chosen = rows(len(data), self.size, evidence.generator("samples held-out"))
         real = _flat(data[chosen.to(data.device)])

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from klsweep.errors import KlsweepError, StoreError
-from klsweep.reporting import plots, rows, shares, stats, tables
+from klsweep.reporting import plots, rows, shares, spoken, stats, tables
 from klsweep.reporting.page import page
 from klsweep.reporting.plots import looks
 from klsweep.reporting.plots.looks import Look
 from klsweep.reporting.plots.material import Material
+from klsweep.reporting.spoken import Spoken
 from klsweep.reporting.verdict import Verdicts, shown, verdicts
 from klsweep.result import Status
 from klsweep.store import Store, atomic, unmeasured
@@ -37,6 +38,8 @@ class Report:
     """What the sweep says about the weight, and what of it there is not enough evidence for."""
     path: Path
     """Of the sweep."""
+    sentences: tuple[Spoken, ...] = ()
+    """Of a sweep on text."""
 
     @property
     def page(self) -> Path:
@@ -70,12 +73,13 @@ def build(
     again = reload if missing else None
     head = shown.markdown(found, store.path)
     material = plots.material(store, runs, summary, found.each)
+    sentences = spoken.spoken(material)
     files = []
     try:
         made = _made(
             material, looks.LOOKS[style], lambda: page(store, runs, summary, found, notes, reload=again)
         )
-        for name, content in (*_tables(runs, summary, head), *made):
+        for name, content in (*_tables(runs, summary, (head, spoken.markdown(sentences))), *made):
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(path, content)
@@ -95,14 +99,18 @@ def build(
         notes,
         verdicts=found,
         path=store.path,
+        sentences=sentences,
     )
 
 
-def _tables(runs: pd.DataFrame, summary: pd.DataFrame, head: str) -> Iterator[tuple[str, bytes]]:
+def _tables(
+    runs: pd.DataFrame, summary: pd.DataFrame, around: tuple[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    head, foot = around
     texts = (
         rows.csv(runs),
         rows.csv(summary),
-        f"{head}\n## Summary\n\n{tables.markdown(summary)}",
+        "\n".join([head, "## Summary\n", tables.markdown(summary), *([foot] if foot else [])]),
         tables.latex(summary),
     )
     for name, text in zip(TABLES, texts, strict=True):

@@ -28,6 +28,7 @@ class Rules:
         """What in a job does not go together, each at the place of the setting to change."""
         yield from self._model(job, facts, draft)
         yield from self._likelihood(job, facts, draft)
+        yield from _objective(job, draft)
         yield from self._schedule(job, facts, draft)
 
     def _once(self, rule: str, parts: tuple[Any, ...], answer: Callable[[], str]) -> str:
@@ -38,6 +39,16 @@ class Rules:
 
     def _model(self, job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
         model, params = job.model, job.likelihood.params_per_value
+        found = "tokens" if facts.vocabulary else "quantities"
+        if model.reads not in (found, "any"):
+            free = [name for name, part in kinds(("model",)).items() if vars(part)["reads"] == found]
+            default = "" if draft["model"].layers else " (the default)"
+            what = (
+                f"model: {model.kind}{default} reads {model.reads}; the data, {job.dataset.name}, are {found}"
+            )
+            fix = f"write model: {free[0]}, or take other data"
+            yield Mistake(_place(draft, "model"), what, f"allowed: {', '.join(free)}", fix)
+            return
         why = self._once(
             "model",
             (model, facts, job.latent_dim, params),
@@ -49,6 +60,9 @@ class Rules:
 
     def _likelihood(self, job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
         """A density on [0, 1] says nothing of a value outside, and as a loss has no bound there."""
+        if job.likelihood.tokens or facts.vocabulary:
+            yield from _tokens(job, facts, draft)
+            return
         if job.likelihood.support != "unit interval" or facts.unit_interval:
             return
         dataset = job.dataset
@@ -70,6 +84,35 @@ class Rules:
         if why:
             fix = "make it shorter, or the training longer"
             yield Mistake(_place(draft, "schedule"), f"schedule: {why}", "allowed: one that comes to 1", fix)
+
+
+def _tokens(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
+    """Numbers of words are no quantities, and a mass function of them has one mass for each."""
+    likelihood, dataset = job.likelihood, job.dataset
+    if likelihood.tokens == facts.vocabulary:
+        return
+    default = "" if draft["likelihood"].layers else " (the default)"
+    about = [name for name, part in kinds(("likelihood",)).items() if vars(part)["support"] == "tokens"]
+    if not facts.vocabulary:
+        what = f"likelihood: {likelihood.kind} is of tokens; the data, {dataset.name}, are quantities"
+        allowed = ", ".join(name for name in kinds(("likelihood",)) if name not in about)
+        fix = "write another, or take data of sentences"
+    else:
+        of = f"is of {likelihood.tokens} tokens" if likelihood.tokens else "is of quantities"
+        what = f"likelihood: {likelihood.kind}{default} {of}; the vocabulary of {dataset.name} has {facts.vocabulary}"
+        allowed = f"{about[0]} of {facts.vocabulary}"
+        fix = f"write likelihood: {{kind: {about[0]}, vocabulary: {facts.vocabulary}}}"
+    yield Mistake(_place(draft, "likelihood"), what, f"allowed: {allowed}", fix)
+
+
+def _objective(job: Job, draft: Draft) -> Iterator[Mistake]:
+    """Tokens have no mean, so their reconstructions have no squared error."""
+    if job.likelihood.tokens and job.objective.watches_error:
+        free = [name for name, part in kinds(("objective",)).items() if not vars(part).get("watches_error")]
+        what = f"objective: {job.objective.kind} watches the squared error, and tokens have none"
+        yield Mistake(
+            _place(draft, "objective"), what, f"allowed: {', '.join(free)}", "take another objective"
+        )
 
 
 def remarks(jobs: Iterable[Job], data_dir: Path | None) -> list[str]:

@@ -48,6 +48,8 @@ def _fixed(settings: Iterable[Setting]) -> dict[str, Any]:
             )
             continue
         target = entries.setdefault(entry, {})
+        if isinstance(target, str):  # `dataset=digits` put a kind alone where a mapping was
+            target = entries[entry] = {"kind": target}
         for name in rest[:-1]:
             target = target.setdefault(name, {})
         _set(target, rest[-1], setting.node.plain)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from klsweep.data import Data
+from klsweep.errors import Problem, SpecError
 from klsweep.result import Scalar
 from klsweep.spec import Job, Sweep
 from klsweep.theory import entropy, linear
 from klsweep.theory.collapse import Collapse, collapse, collapses
 from klsweep.theory.settled import Settled, settled
 from klsweep.theory.spectrum import AXES, Spectrum, spectrum
+from klsweep.theory.standard import WORDLESS
 from klsweep.vae.likelihoods import Bernoulli, Mse
 from klsweep.vae.weights import Reduction
 
@@ -70,6 +72,7 @@ class Forecast:
 
 def forecast(sweep: Sweep, data_dir: Path | None = None) -> Forecast:
     """Read the data of `sweep`, decompose their covariances, and foresee each of its settings."""
+    _check(sweep)
     spectra: dict[str, Spectrum] = {}
     rows: list[Mapping[str, Scalar]] = []
     switched_off: list[Collapse] = []
@@ -84,6 +87,14 @@ def forecast(sweep: Sweep, data_dir: Path | None = None) -> Forecast:
     return Forecast(
         sweep.name, spectra, tuple(rows), tuple(switched_off), (*sweep.notes, *_notes(sweep, spectra))
     )
+
+
+def _check(sweep: Sweep) -> None:
+    """`SpecError` where a data set has no covariance."""
+    named = dict.fromkeys(job.dataset.name for job in sweep.jobs if sweep.facts_of(job).vocabulary)
+    if named:
+        allowed = "data whose values are quantities"
+        raise SpecError([Problem(name, WORDLESS, allowed, "train it: klsweep run") for name in named])
 
 
 def of_data(data: Data, *, axes: int) -> Spectrum:

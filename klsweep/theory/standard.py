@@ -4,6 +4,7 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+from klsweep.data.corpus import CorpusPart
 from klsweep.errors import Problem, SpecError
 from klsweep.part import members
 from klsweep.spec import FAMILIES
@@ -20,6 +21,8 @@ grid:
   beta_norm: {{logspace: [0.0001, 1, 9]}}
 """
 
+WORDLESS = "is text: the numbers of words have no covariance, so theory foresees nothing of it"
+
 
 def standard(kind: str) -> str:
     """The spec that stands for a kind of data set, so that `key=value` changes it as any other."""
@@ -27,7 +30,10 @@ def standard(kind: str) -> str:
     if kind not in allowed:
         near = get_close_matches(kind, allowed, n=1)
         what, fix = "is neither a spec nor a data set", f"did you mean {near[0]}?" if near else ""
-        if kind in members(FAMILIES["dataset"]):
+        found = members(FAMILIES["dataset"]).get(kind)
+        if found and issubclass(found, CorpusPart):
+            what, fix = WORDLESS, "train it: klsweep run"
+        elif found:
             what = "needs settings"
             fix = "write its settings into a spec, under fixed: dataset:, and give that file"
         raise SpecError([Problem(kind, what, f"allowed: a .yaml file, {', '.join(allowed)}", fix)])
@@ -35,9 +41,11 @@ def standard(kind: str) -> str:
 
 
 def bare_kinds() -> tuple[str, ...]:
-    """The kinds of data set that a name is enough for."""
+    """The kinds of data set that a name is enough for, and that have a spectrum."""
     found = []
     for kind, part in members(FAMILIES["dataset"]).items():
+        if issubclass(part, CorpusPart):
+            continue
         try:
             part.model_validate({"kind": kind})
         except ValidationError:

@@ -8,19 +8,22 @@ from torch import Tensor
 from klsweep.train import streams
 from klsweep.train.fleet import Fleet
 
+WINDOW = 16
+"""Batches of data next to each other in the order of an epoch that are sorted by length: enough that little padding is
+left, and of a large data set a small part, so that the batches are others in every epoch."""
+
 
 def epoch_batches(
-    fleet: Fleet, train: Tensor, epoch: int, *, dynamic: bool
+    fleet: Fleet, train: Tensor, epoch: int, *, dynamic: bool, lengths: Tensor | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(x [member, batch, *input_shape], noise [member, batch, latent]) of `epoch`, counted from 0.
 
     Every datum of `train` [n, *input_shape] comes once; the last batch may be smaller. With `dynamic`, the data
-    are probabilities and each x is drawn from them.
+    are probabilities and each x is drawn from them. With `lengths` [n], those of a batch are alike.
     """
     size = len(train)
-    order = torch.stack(
-        [torch.randperm(size, generator=streams.generator(seed, "order", epoch)) for seed in fleet.seeds]
-    ).to(fleet.device)
+    order = torch.stack([_order(seed, epoch, size, (fleet.batch_size, lengths)) for seed in fleet.seeds])
+    order = order.to(fleet.device)
     noise = noise_for(fleet, size, "noise", epoch)
     coins = [streams.generator(seed, "binarize", epoch) for seed in fleet.seeds]
     for low in range(0, size, fleet.batch_size):
@@ -34,6 +37,20 @@ def of_members(fleet: Fleet, of_seeds: Tensor) -> Tensor:
     if len(fleet.seeds) == 1:
         return of_seeds.expand(len(fleet.jobs), *of_seeds.shape[1:])
     return of_seeds[fleet.member_seed]
+
+
+def _order(seed: int, epoch: int, size: int, batched: tuple[int, Tensor | None]) -> Tensor:
+    """The data of an epoch, shuffled; with lengths in batches of like lengths, themselves shuffled. [size]."""
+    generator = streams.generator(seed, "order", epoch)
+    order = torch.randperm(size, generator=generator)
+    batch_size, lengths = batched
+    if lengths is None:
+        return order
+    windows = torch.split(order, WINDOW * batch_size)
+    order = torch.cat([window[lengths[window].argsort(stable=True)] for window in windows])
+    whole = order[: size - size % batch_size].view(-1, batch_size)
+    shuffled = whole[torch.randperm(len(whole), generator=generator)]
+    return torch.cat([shuffled.flatten(), order[whole.numel() :]])
 
 
 def noise_for(fleet: Fleet, size: int, purpose: streams.Purpose, epoch: int = 0) -> Tensor:

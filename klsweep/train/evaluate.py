@@ -26,7 +26,7 @@ class Measures:
     distortion_nats: NDArray[np.float64]
     rate_per_latent_nats: NDArray[np.float64]  # [member, latent]
     mean_variance_per_latent: NDArray[np.float64]  # [member, latent] over the split, of E_q[z], ddof 0
-    recon_sse: NDArray[np.float64]
+    recon_sse: NDArray[np.float64] | None  # None of tokens, which have no error
     recon_bce: NDArray[np.float64] | None
 
     @property
@@ -55,7 +55,7 @@ def evaluate(fleet: Fleet, members: Members, split: Tensor, *, purpose: Purpose,
         distortion_nats=means["distortion"],
         rate_per_latent_nats=means["rate"],
         mean_variance_per_latent=means["shifted_squared"] - means["shifted"] ** 2,
-        recon_sse=means["sse"],
+        recon_sse=means.get("sse"),
         recon_bce=means.get("bce"),
     )
 
@@ -81,8 +81,9 @@ def _measure(
             "distortion": terms.distortion,
             "rate": terms.rate_per_latent,
             "mean": output.mean,
-            "sse": (x - likelihood.mean(output.params)).square().flatten(1).sum(1),
         }
+        if not likelihood.tokens:
+            seen["sse"] = (x - likelihood.mean(output.params)).square().flatten(1).sum(1)
         bce = likelihood.cross_entropy(x, output.params)
         return seen if bce is None else {**seen, "bce": bce}
 

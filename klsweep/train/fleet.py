@@ -75,7 +75,7 @@ class Pass(nn.Module):
         """`x` [batch, *input_shape] and standard normal `noise` [batch, latent] of one model."""
         mean, logvar = self.vae.encode(x)
         z = posterior.sample(mean, logvar, noise)
-        return Output(mean, logvar, z, self.vae.decode(z))
+        return Output(mean, logvar, z, self.vae.decode_given(z, x))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The one training loop, for a fleet of one or of hundreds."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,12 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     train_x, valid_x, test_x = (
         torch.from_numpy(split).to(setting.device) for split in (data.train, data.valid, data.test)
     )
+    lengths = None if data.lengths is None else torch.from_numpy(data.lengths)
+    epoch_of = partial(epoch_batches, fleet, train_x, dynamic=data.dynamic, lengths=lengths)
     saved = time.monotonic()
     while state.epoch < fleet.epochs and None in outcome.diverged_at(state.curve, len(jobs)):
         started = time.monotonic()
-        trained = _epoch(fleet, state, train_x, dynamic=data.dynamic, setting=setting)
+        trained = _epoch(fleet, state, epoch_of(state.epoch), setting)
         state.curve.append(np.concatenate([trained, _validate(fleet, state, valid_x)]))
         state.epoch += 1
         state.seconds += time.monotonic() - started
@@ -77,14 +80,13 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
 
 
 def _epoch(
-    fleet: Fleet, state: State, train_x: Tensor, *, dynamic: bool, setting: Setting
+    fleet: Fleet, state: State, batches: Iterator[tuple[Tensor, Tensor]], setting: Setting
 ) -> NDArray[np.float64]:
     """One pass over the training data; running means of loss, distortion and rate [3, member]."""
     members, clip = state.members, fleet.lead.train.clip
     sums = torch.zeros(3, len(fleet.jobs), dtype=torch.float64, device=fleet.device)
     seen = 0
     steps = range(fleet.steps)[fleet.steps_of(state.epoch)]
-    batches = epoch_batches(fleet, train_x, state.epoch, dynamic=dynamic)
     started = asked = time.monotonic()
     for step, (x, noise) in zip(steps, batches, strict=False):  # `train.steps` may cut the last epoch short
         set_learning_rate(state.optimizer, learning_rate(fleet.lead.train, step / fleet.steps))

@@ -12,6 +12,7 @@ from klsweep.part import kind_of
 from klsweep.result import METRICS, PICTURES, UNMEASURED, Result, Scalar, Status
 from klsweep.spec.job import Job
 from klsweep.train.pictures import pictures
+from klsweep.train.sentences import sentences
 from klsweep.train.trained import TrainedModel, evidence
 
 Failures = dict[str, str]
@@ -38,7 +39,7 @@ def measure(
 def measured(
     result: Result, job: Job, data: Data, *, metrics: Sequence[Metric], device: torch.device
 ) -> Result:
-    """`result` with the columns of `metrics`, and with pictures of image data.
+    """`result` with the columns of `metrics`, and with pictures of image data or sentences of text.
 
     Its provenance says with which metrics, and what failed: nothing of all this may cost a training.
     """
@@ -47,7 +48,7 @@ def measured(
     try:
         model = TrainedModel.restored(job, result.weights, data.train.shape[1:], device)
         columns, failures = measure(model, data, metrics=metrics, device=device)
-        drawn = pictures(model, data, device)
+        drawn = pictures(model, data, device) | sentences(model, data, device)
     except Exception as error:
         lost = dict.fromkeys([*settings_of(metrics), PICTURES], _reason(error))
         return replace(result, provenance={**result.provenance, UNMEASURED: json.dumps(lost)})

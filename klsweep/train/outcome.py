@@ -103,12 +103,13 @@ def _result(fleet: Fleet, trained: Trained, member: int, stopped: int | None) ->
 
 def _metrics(tested: Measures, member: int, input_dim: int) -> dict[str, float | None]:
     distortion, rate = float(tested.distortion_nats[member]), float(tested.rate_nats[member])
+    error = None if tested.recon_sse is None else float(tested.recon_sse[member])
     return {
         "distortion_nats": distortion,
         "rate_nats": rate,
         "elbo_nats": -(distortion + rate),
-        "recon_sse": float(tested.recon_sse[member]),
-        "recon_mse": float(tested.recon_sse[member]) / input_dim,
+        "recon_sse": error,
+        "recon_mse": None if error is None else error / input_dim,
         "recon_bce": None if tested.recon_bce is None else float(tested.recon_bce[member]),
         "active_units": int(active_units(tested)[member]),
         "active_units_kl": int((tested.rate_per_latent_nats[member] > ACTIVE_NATS).sum()),

@@ -58,7 +58,7 @@ class TrainedModel:
     @torch.no_grad()
     def log_prob(self, x: Tensor, z: Tensor) -> Tensor:
         """See `metrics.Generative`."""
-        return self.job.likelihood.log_prob(x, self.network.decode(z), self.own)
+        return self.job.likelihood.log_prob(x, self.network.decode_given(z, x), self.own)
 
 
 def evidence(model: TrainedModel, data: Data, device: torch.device) -> Evidence:
@@ -78,6 +78,7 @@ def evidence(model: TrainedModel, data: Data, device: torch.device) -> Evidence:
         training=training,
         generator=lambda purpose: streams.generator(job.seed, "metric", purpose),
         discrete=job.likelihood.is_mass(held_out.x),
+        tokens=bool(job.likelihood.tokens),
     )
 
 

@@ -1,4 +1,4 @@
-"""A module of the user's as a network of klsweep's: its shapes checked, and its members run one by one if need be.
+"""A module of any kind as a network of klsweep's: the user's own, its shapes checked, or one that reads sentences.
 
 A module that `vmap` can take runs as a stacked fleet. Any other (an LSTM, batch norm with running statistics, dropout,
 a branch on data) runs without `vmap`, as a fleet of one.
@@ -18,7 +18,7 @@ from klsweep.vae.networks import Vae
 from klsweep.vae.targets import raised
 
 TRIED = 3  # data in the batch on which a module is tried: enough for batch norm, and no size of anything else
-Call = Callable[[nn.Module, Tensor], Any]
+Call = Callable[..., Any]  # of a module and its inputs
 
 
 class Adapted(Vae):
@@ -26,11 +26,14 @@ class Adapted(Vae):
 
     member_axis = True
 
-    def __init__(self, module: nn.Module, input_shape: Shape, *, stacks: bool, draws: bool) -> None:
+    def __init__(
+        self, module: nn.Module, input_shape: Shape, *, stacks: bool, draws: bool, sees: bool = False
+    ) -> None:
         super().__init__()
         self.module = module
         self.input_axes = len(input_shape)
         self.stacks = stacks
+        self.sees = sees  # what comes before each value, by a `decode_given` of the module's own
         self.draws, self.seed = draws, torch.initial_seed()
         if draws:
             self.register_buffer("passes", torch.zeros((), dtype=torch.int64))
@@ -45,12 +48,19 @@ class Adapted(Vae):
         params: Tensor = self._call(_decode, z, one=z.dim() == 2)
         return params
 
-    def _call(self, call: Call, inputs: Tensor, *, one: bool) -> Any:
+    def decode_given(self, z: Tensor, x: Tensor) -> Tensor:
+        """See `Vae.decode_given`."""
+        if not self.sees:
+            return self.decode(z)
+        params: Tensor = self._call(_decode_given, z, x, one=z.dim() == 2)
+        return params
+
+    def _call(self, call: Call, *inputs: Tensor, one: bool) -> Any:
         # Training passes carry gradients, measuring ones do not: that is the mode of batch norm and dropout.
         self.module.train(torch.is_grad_enabled())
         if not self.draws:
             return self._members(call, inputs, one=one)
-        with torch.random.fork_rng(devices=[inputs.device] if inputs.is_cuda else []):
+        with torch.random.fork_rng(devices=[inputs[0].device] if inputs[0].is_cuda else []):
             torch.manual_seed(self._key())
             return self._members(call, inputs, one=one)
 
@@ -63,15 +73,19 @@ class Adapted(Vae):
             self.seed + int(count) * torch.is_grad_enabled() * 0x9E3779B97F4A7C15
         ) % 2**63  # a Weyl sequence
 
-    def _members(self, call: Call, inputs: Tensor, *, one: bool) -> Any:
+    def _members(self, call: Call, inputs: tuple[Tensor, ...], *, one: bool) -> Any:
         if one:
-            return call(self.module, inputs)
+            return call(self.module, *inputs)
         stacked = dict(self.module.named_parameters())
         if self.stacks:
-            return vmap(lambda each, x: _with(self.module, each, call, x))(stacked, inputs)
-        if len(inputs) > 1:
-            raise SpecError([_cannot(f"it cannot be stacked, and {len(inputs)} members were put together")])
-        outputs = _with(self.module, {name: value[0] for name, value in stacked.items()}, call, inputs[0])
+            return vmap(lambda each, *each_input: _with(self.module, each, call, *each_input))(
+                stacked, *inputs
+            )
+        if len(inputs[0]) > 1:
+            members = len(inputs[0])
+            raise SpecError([_cannot(f"it cannot be stacked, and {members} members were put together")])
+        own = {name: value.squeeze(0) for name, value in stacked.items()}  # whose gradient is no copy
+        outputs = _with(self.module, own, call, *(each.squeeze(0) for each in inputs))
         return tuple(each[None] for each in outputs) if isinstance(outputs, tuple) else outputs[None]
 
 
@@ -148,6 +162,10 @@ def _decode(module: nn.Module, z: Tensor) -> Any:
     return module.decode(z)  # type: ignore[operator]
 
 
+def _decode_given(module: nn.Module, z: Tensor, x: Tensor) -> Any:
+    return module.decode_given(z, x)  # type: ignore[operator]
+
+
 class _Entry(nn.Module):
     """`functional_call` goes through `forward`; this one goes on to the method that is asked for."""
 
@@ -155,14 +173,14 @@ class _Entry(nn.Module):
         super().__init__()
         self.module, self.call = module, call
 
-    def forward(self, x: Tensor) -> Any:
-        return self.call(self.module, x)
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.call(self.module, *inputs)
 
 
-def _with(module: nn.Module, parameters: dict[str, Tensor], call: Call, x: Tensor) -> Any:
+def _with(module: nn.Module, parameters: dict[str, Tensor], call: Call, *inputs: Tensor) -> Any:
     """A method of the module under other parameters."""
     named = {f"module.{name}": value for name, value in parameters.items()}
-    return functional_call(_Entry(module, call), named, (x,))
+    return functional_call(_Entry(module, call), named, inputs)
 
 
 def _copied(module: nn.Module) -> nn.Module:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Widths = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(strict=False, min_length=1)]
+Width = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "tanh", "gelu", "silu"]
+Values = Literal["quantities", "tokens", "any"]
+"""What a model reads: numbers that measure something, numbers of words, or whatever it is given."""
 
 
 class Linear(Part):
@@ -24,6 +28,7 @@ class Linear(Part):
     source: ClassVar[str] = "Lucas et al. 2019, section 4"
     stacks_on_cpu: ClassVar[bool] = True
     stacks_on_gpu: ClassVar[bool] = True
+    reads: ClassVar[Values] = "quantities"
 
     def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
         """The network for one model; its initial values come from torch's current generator."""
@@ -43,6 +48,7 @@ class Mlp(Part):
     source: ClassVar[str] = "Kingma & Welling 2014, appendix C"
     stacks_on_cpu: ClassVar[bool] = True
     stacks_on_gpu: ClassVar[bool] = True
+    reads: ClassVar[Values] = "quantities"
 
     hidden: Widths = Field(default=(400,), description="widths of the encoder's hidden layers")
     activation: Activation = Field(default="relu", description="between the layers")
@@ -67,6 +73,7 @@ class Conv(Part):
     source: ClassVar[str] = "Burgess et al. 2018, appendix A, with as many halvings as the image allows"
     stacks_on_cpu: ClassVar[bool] = False  # stacked they cost more there: see benchmarks/README.md
     stacks_on_gpu: ClassVar[bool] = True
+    reads: ClassVar[Values] = "quantities"
 
     channels: Widths = Field(default=(32, 64), description="channels after each halving of the image")
     hidden: Annotated[int, Field(gt=0)] = Field(
@@ -100,6 +107,86 @@ class Conv(Part):
         return ""
 
 
+class Lstm(Part):
+    """LSTM encoder and decoder of sentences; the decoder has the code at every step, and the words before."""
+
+    kind: Literal["lstm"] = "lstm"
+    source: ClassVar[str] = "Bowman et al. 2015, section 3; word dropout: section 3.1"
+    stacks_on_cpu: ClassVar[bool] = False  # torch's recurrent layers take no member axis
+    stacks_on_gpu: ClassVar[bool] = False
+    reads: ClassVar[Values] = "tokens"
+
+    hidden: Width = Field(default=128, description="width of the state, of encoder and decoder")
+    embedding: Width = Field(default=128, description="width of the words' vectors, of each its own")
+    word_dropout: Share = Field(
+        default=0.0, description="chance that a word given to the decoder becomes <unk>"
+    )
+    dropout: Share = Field(default=0.0, description="of the decoder's word vectors and states, in training")
+    plain: bool = Field(
+        default=False, description="no encoder and no code: the language model, whose rate is 0"
+    )
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model; its initial values come from torch's current generator."""
+        from klsweep.vae.recurrent import recurrent
+
+        return recurrent(self, (input_shape, latent_dim, params_per_value))
+
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
+        """Why the model cannot take data of this shape; empty where it can."""
+        return _no_sentences("lstm", input_shape)
+
+
+class Gru(Part):
+    """GRU encoder and decoder of sentences, otherwise as `lstm`."""
+
+    kind: Literal["gru"] = "gru"
+    source: ClassVar[str] = "Bowman et al. 2015, section 3, with the cell of Cho et al. 2014"
+    stacks_on_cpu: ClassVar[bool] = False  # torch's recurrent layers take no member axis
+    stacks_on_gpu: ClassVar[bool] = False
+    reads: ClassVar[Values] = "tokens"
+
+    hidden: Width = Field(default=128, description="width of the state, of encoder and decoder")
+    embedding: Width = Field(default=128, description="width of the words' vectors, of each its own")
+    word_dropout: Share = Field(
+        default=0.0, description="chance that a word given to the decoder becomes <unk>"
+    )
+    dropout: Share = Field(default=0.0, description="of the decoder's word vectors and states, in training")
+    plain: bool = Field(
+        default=False, description="no encoder and no code: the language model, whose rate is 0"
+    )
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model; its initial values come from torch's current generator."""
+        from klsweep.vae.recurrent import recurrent
+
+        return recurrent(self, (input_shape, latent_dim, params_per_value))
+
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
+        """Why the model cannot take data of this shape; empty where it can."""
+        return _no_sentences("gru", input_shape)
+
+
+class Unigram(Part):
+    """One mass function for every place of a sentence, and no code: the floor that a language model starts from."""
+
+    kind: Literal["unigram"] = "unigram"
+    source: ClassVar[str] = "the maximum-likelihood unigram: each token's share of the training tokens"
+    stacks_on_cpu: ClassVar[bool] = False  # as the others that read sentences
+    stacks_on_gpu: ClassVar[bool] = False
+    reads: ClassVar[Values] = "tokens"
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model, whose tokens are equally likely at its start."""
+        from klsweep.vae.recurrent import unigram
+
+        return unigram((input_shape, latent_dim, params_per_value))
+
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
+        """Why the model cannot take data of this shape; empty where it can."""
+        return _no_sentences("unigram", input_shape)
+
+
 class Custom(Part):
     """A torch.nn.Module of your own with encode(x) -> (mean, logvar) and decode(z) -> parameters.
 
@@ -112,6 +199,7 @@ class Custom(Part):
     source: ClassVar[str] = "a class of your own"
     stacks_on_cpu: ClassVar[bool] = False  # nothing is known of its cost
     stacks_on_gpu: ClassVar[bool] = False  # nor, before it is built, whether it can be stacked at all
+    reads: ClassVar[Values] = "any"
 
     target: str = Field(pattern=r"^\w+(\.\w+)*:\w+$", description="the class, as package.module:Class")
     args: dict[str, Any] = Field(default={}, description="further arguments of the class, by keyword")
@@ -187,4 +275,10 @@ class Custom(Part):
             raise SpecError([Problem("model.args", what, fix="change args, or the class")]) from error
 
 
-Model = Annotated[Linear | Mlp | Conv | Custom, ByKind()]
+Model = Annotated[Linear | Mlp | Conv | Lstm | Gru | Unigram | Custom, ByKind()]
+
+
+def _no_sentences(kind: str, input_shape: Shape) -> str:
+    if len(input_shape) == 1:
+        return ""
+    return f"{kind} needs sentences [length]; the data are {list(input_shape)}"

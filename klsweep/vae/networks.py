@@ -37,6 +37,10 @@ class Vae(nn.Module, ABC):
     def decode(self, z: Tensor) -> Tensor:
         """z [batch, latent] -> likelihood parameters [batch, *input_shape (, params_per_value)]."""
 
+    def decode_given(self, z: Tensor, x: Tensor) -> Tensor:  # noqa: ARG002
+        """The parameters of p(x|z) at x [batch, *input_shape]: `decode`, unless a value depends on those before it."""
+        return self.decode(z)
+
 
 class Dense(nn.Module):
     """Affine map x @ weight + bias; weight [in, out] for one model or [member, in, out] for a fleet.

@@ -70,7 +70,7 @@ def test_an_objective_says_what_the_weight_is_to_it() -> None:
 def test_a_likelihood_says_which_data_it_is_a_density_of(kind: str) -> None:
     facts = kinds_json("likelihood")["likelihood"][kind]
     assert len(facts["demands"]) > 10
-    assert facts["support"] in ("unit interval", "real line")
+    assert facts["support"] in ("unit interval", "real line", "tokens")
     assert f"      data: {facts['demands']} (support: {facts['support']})" in shown("likelihood")
     assert "demands" not in kinds_json("schedule")["schedule"]["constant"]
 

@@ -12,7 +12,17 @@ from klsweep.cli.app import app
 from klsweep.spec.row import settings_row
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
-STUDIES = ("reductions", "schedules", "likelihoods", "controllers", "colour", "disentangle", "forecast")
+STUDIES = (
+    "reductions",
+    "schedules",
+    "likelihoods",
+    "controllers",
+    "colour",
+    "disentangle",
+    "forecast",
+    "grammar",
+    "sentences",
+)
 
 
 def toy(name: str) -> list[str]:

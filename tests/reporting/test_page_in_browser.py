@@ -15,7 +15,7 @@ from PIL import Image
 from klsweep import api
 from klsweep.reporting import build, numbers, rows, stats
 from klsweep.reporting.verdict.sentences import details, headline
-from klsweep.result import Pictures, Status
+from klsweep.result import Pictures, Sentences, Status
 from klsweep.running.runner import Options
 from klsweep.store import Store
 
@@ -552,3 +552,25 @@ def test_without_a_finished_job_it_is_silent_too(show, tmp_path):
     assert [row[1] for row in table(page)] == ["failed"]
     assert stats.summary(rows.runs(Store(tmp_path / "s")))["n"].tolist() == [0]
     assert page.locator("#explore").count() == 0
+
+
+def test_sentences_follow_the_weight_and_are_text(show, tmp_path):
+    store = Store.open(tmp_path, "s")
+    for case in grid(beta_norm=[0.1, 1.0]):
+        said = {
+            str(Sentences.ORIGINALS): np.array(["held out", HOSTILE]),
+            str(Sentences.RECONSTRUCTIONS): np.array([f"rebuilt at {case.beta_norm:g}", HOSTILE]),
+            str(Sentences.SAMPLES): np.array(["drawn"]),
+            str(Sentences.INTERPOLATIONS): np.array([["from", "to"]]),
+        }
+        store.commit(replace(result(case), arrays=said))
+    page = show(build(Store(store.path)).page)
+    rows_ = page.locator("#sentences tbody tr")
+    seen = []
+    for place in ("0", "1"):
+        page.locator("#weight").fill(place)
+        readout(page)
+        seen.append(rows_.nth(0).locator("td").all_text_contents())
+        assert rows_.nth(1).locator("td").all_text_contents() == [HOSTILE, HOSTILE]
+    assert seen == [["held out", "rebuilt at 0.1"], ["held out", "rebuilt at 1"]]
+    assert page.locator("#sentences li").all_text_contents() == ["drawn", "from", "to"]

@@ -95,6 +95,7 @@ def test_quotes_keep_commas():
         ("name=other", "train.steps=3"),
         ("likelihood=mse", "train.lr=0.5", "dataset.limit=50,60"),
         ("model=conv", "model.channels=[2],[4]"),
+        ("model=mlp", "model.hidden=[20]"),
     ],
 )
 def test_the_text_of_a_sweep_gives_its_jobs_again(arguments):

@@ -25,8 +25,8 @@ def job(
 ) -> Job:
     """A small job; `length` holds the settings of `train`, all others are those of the job."""
     length = {"batch_size": 64, **({} if length and "steps" in length else {"epochs": 1}), **(length or {})}
-    settings = {"model": Mlp(hidden=(32,)), "latent_dim": 4, "beta": beta, **given}
-    return Job(dataset=Digits(), seed=seed, train=Train(**length), **settings)
+    settings = {"dataset": Digits(), "model": Mlp(hidden=(32,)), "latent_dim": 4, "beta": beta, **given}
+    return Job(seed=seed, train=Train(**length), **settings)
 
 
 def trained(*jobs: Job, data: Data | None = None, setting: Setting | None = None) -> list[Result]:

@@ -33,7 +33,19 @@ WORDS = 2_000
 READ = {"curves": 2_000, "pictures": 300}
 """Jobs of which they are read at most, so that a page is made in seconds however large the sweep is."""
 
-SCRIPTS = ("reading", "choice", "look", "charts", "learning", "pictures", "runs", "job", "live", "start")
+SCRIPTS = (
+    "reading",
+    "choice",
+    "look",
+    "charts",
+    "learning",
+    "pictures",
+    "sentences",
+    "runs",
+    "job",
+    "live",
+    "start",
+)
 """The page's own code, in the order in which it runs."""
 
 

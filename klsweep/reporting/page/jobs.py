@@ -1,5 +1,6 @@
 """The runs and what is known of each job, in the order of the runs, for the page's code to read."""
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from klsweep.reporting.page.curves import NAMES, Drawn
 from klsweep.reporting.page.points import LABELS
 from klsweep.reporting.page.rounds import Kept
 from klsweep.reporting.page.strips import Shared, Strips
+from klsweep.reporting.spoken import Spoken
 from klsweep.result import Status
 from klsweep.store import Store
 
@@ -71,7 +73,7 @@ def pictures(kept: Kept[Strips]) -> dict[str, Any]:
         strips = {
             name: [shared.place(strip.png), strip.across, strip.down] for name, strip in one.each.items()
         }
-        jobs[job_id] = {"strips": strips, "latents": one.latents}
+        jobs[job_id] = {"strips": strips, "latents": one.latents, "sentences": _sentences(one.sentences)}
     return {"pngs": shared.pngs, "jobs": jobs}
 
 
@@ -82,10 +84,16 @@ def size_of_curve(one: Drawn) -> int:
 
 def size_of_strips(one: Strips, shared: Shared) -> int:
     """Bytes in the page beside those of PNGs that are there already."""
+    spoken = len(json.dumps(_sentences(one.sentences)))
     new = [strip.png for strip in one.each.values() if strip.png not in shared.places]
     for png in new:
         shared.place(png)
-    return sum(map(len, new)) + ENTRY * (len(one.each) + 1)
+    return sum(map(len, new)) + spoken + ENTRY * (len(one.each) + 1)
+
+
+def _sentences(one: Spoken | None) -> dict[str, Any] | None:
+    """`pairs` of a sentence and its reconstruction, `samples`, and `ways` between two sentences."""
+    return None if one is None else {"pairs": one.pairs, "samples": one.samples, "ways": one.ways}
 
 
 def _short(error: str) -> str:

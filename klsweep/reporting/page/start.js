@@ -50,6 +50,7 @@ const showWeight = onceAFrame(() => {
   slider();
   readout();
   showPictures();
+  showSentences();
   move();
 });
 
@@ -59,6 +60,7 @@ const showAll = onceAFrame(() => {
   readout();
   legend();
   showPictures();
+  showSentences();
   redraw();
 });
 

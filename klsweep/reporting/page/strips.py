@@ -1,4 +1,4 @@
-"""A job's pictures as PNG strips."""
+"""A job's pictures as PNG strips, and its sentences as they are."""
 
 import base64
 import io
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from klsweep.reporting.spoken import Spoken, said
 from klsweep.result import Pictures
 
 SAMPLES_ACROSS = 8
@@ -30,6 +31,7 @@ class Strips:
 
     each: Mapping[str, Strip]
     latents: tuple[int, ...] = ()
+    sentences: Spoken | None = None
 
 
 @dataclass
@@ -57,12 +59,13 @@ NAMES = {
 
 
 def strips(arrays: Mapping[str, NDArray[Any]]) -> Strips | None:
-    """The strips of a job's arrays, uint8 [..., channels, height, width]; None where it has no picture."""
+    """What a job's arrays show, pictures uint8 [..., channels, height, width]; None where there is nothing to see."""
     found = {name: strip(_rows(name, arrays[array])) for name, array in NAMES.items() if array in arrays}
-    if not found:
+    sentences = said(arrays)
+    if not found and sentences is None:
         return None
     latents = arrays.get(Pictures.TRAVERSED, np.zeros(0, dtype=np.uint16))
-    return Strips(found, tuple(int(latent) for latent in latents))
+    return Strips(found, tuple(int(latent) for latent in latents), sentences)
 
 
 def strip(rows: NDArray[np.uint8]) -> Strip:

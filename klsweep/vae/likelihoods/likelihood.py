@@ -20,7 +20,7 @@ from klsweep.part import Part
 if TYPE_CHECKING:
     from torch import Tensor
 
-Support = Literal["unit interval", "real line"]
+Support = Literal["unit interval", "real line", "tokens"]
 Own = Mapping[str, "Tensor"]
 NOTHING: Own = MappingProxyType({})
 
@@ -65,6 +65,11 @@ class LikelihoodPart(Part):
     @abstractmethod
     def scale(self) -> Scale | None:
         """The setting of the scale, sigma^2 or b; None for a likelihood without one."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens values are numbers of; 0 where they are quantities, with a mean and a squared error."""
+        return 0
 
     @property
     def sigma2(self) -> float | None:
