@@ -27,7 +27,7 @@ LATEX = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
     **{char: f"{{{char}}}" for char in "[]*"},  # after a line's end they would be its optional argument
 }
-MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#&$:@]|(?<=www)\.)")
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#&$@]|:(?=\S)|(?<=www)\.)")
 """What marks up, and what GitHub makes formulas, links, pictures and mentions of."""
 
 

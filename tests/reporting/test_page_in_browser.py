@@ -316,6 +316,21 @@ def test_the_filter_finds_what_it_says(show, report, text, query):
     assert [row[0] for row in table(page)] == expected[:25]
 
 
+@pytest.mark.parametrize(("sign", "wanted"), [("<", 1), ("<=", 2), ("=", 1), (">=", 2), (">", 1), ("!=", 2)])
+def test_a_weight_as_the_table_shows_it_is_equal_in_every_order(show, tmp_path, sign, wanted):
+    page = show(build(commit(tmp_path, "s", grid(beta_norm=[0.01, 10**-1.5, 0.1]))).page)
+    page.get_by_label("filter").fill(f"beta_norm{sign}0.0316")
+    page.locator("#runs-said", has_text=f"of {wanted} runs found, of 3 in all").wait_for()
+
+
+def test_an_address_that_names_no_job_opens_none(show, tmp_path):
+    """`%` alone is no escape, and was an error in the page."""
+    page = show(build(commit(tmp_path, "s", grid(beta_norm=[0.1, 1.0]))).page)
+    page.evaluate("location.hash = '#job-%'")
+    page.locator("#runs-said", has_text="2 runs").wait_for()
+    assert page.locator("dialog[open]").count() == 0
+
+
 def test_the_filter_compares_what_was_measured(show, report):
     low, high = report.runs["rate_nats"].nlargest(17).tolist()[-1:-3:-1]
     page = show(report.page)

@@ -181,7 +181,11 @@ def _no_fall(found: Collapse, latent_dim: int, largest: str) -> str:
 
 def _no_beta(group: Group) -> str:
     """What the weight is, where it is no beta that one would type."""
-    return f"The weight of this objective is {group.no_beta}: no beta to be typed elsewhere." if group.no_beta else ""
+    return (
+        f"The weight of this objective is {group.no_beta}: no beta to be typed elsewhere."
+        if group.no_beta
+        else ""
+    )
 
 
 def _passed(found: Answer) -> str:
