@@ -149,8 +149,8 @@ def test_it_opens_silently_and_asks_for_nothing(show, report):
     page = scrolled(show(report.page))
     assert page.title() == "mnist: how much KL weight?"
     assert page.locator(".chart").count() == 8
-    for sentence in (*headline(verdict := report.verdicts.each[0]), *details(verdict)):
-        assert page.get_by_text(sentence, exact=True).first.is_visible()
+    for said in (" ".join(headline(verdict := report.verdicts.each[0])), *details(verdict)):
+        assert page.get_by_text(said, exact=True).first.is_visible()
 
 
 def test_the_slider_moves_the_marks_of_all_charts_and_the_pictures(show, report, store):

@@ -114,3 +114,9 @@ def test_what_github_would_make_something_of_stays_text_in_markdown():
     for mark in ("://", "$", ":+1", "@", "www."):  # extensions of GitHub that this reader does not have
         assert mark not in said.replace(f"\\{mark[0]}", "").replace("www\\.", "")
     assert tables.escaped("the best: 3") == "the best: 3"
+
+
+def test_a_squared_error_is_called_one_in_the_caption(tmp_path):
+    for likelihood, is_said in (("mse", True), ("bernoulli", False)):
+        summary = stats.summary(rows.runs(commit(tmp_path / likelihood, "s", [Case(likelihood=likelihood)])))
+        assert ("the distortion is the summed squared error" in tables.markdown(summary)) == is_said
