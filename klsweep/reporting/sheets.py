@@ -16,6 +16,14 @@ METRICS = {
 """The metrics of the short tables and their headings; the others are in summary.csv."""
 
 
+UNNORMALISED = "likelihood mse: the distortion is the summed squared error, without a density's constant"
+
+
+def is_unnormalised(table: pd.DataFrame) -> bool:
+    """Whether some distortions, and with them ELBOs, are of likelihood `mse`."""
+    return "mse" in set(table["likelihood"])
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A table of texts: each row has its cells of `settings` and then its cells of `numbers`."""
@@ -90,6 +98,8 @@ def _caption(summary: pd.DataFrame) -> tuple[str, ...]:
     if bool((summary["n"] > 1).any()):
         said.append("mean ± half width of the 95 % interval over n seeds")
     said.append("distortion, rate and ELBO in nats per datum")
+    if is_unnormalised(summary):
+        said.append(UNNORMALISED)
     if bool((summary["n_diverged"] + summary["n_failed"] > 0).any()):
         said.append("n: finished of ended; diverged and failed jobs enter no mean")
     return tuple(said)

@@ -27,7 +27,8 @@ LATEX = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
     **{char: f"{{{char}}}" for char in "[]*"},  # after a line's end they would be its optional argument
 }
-MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#&])")
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#&$@]|:(?=\S)|(?<=www)\.)")
+"""What marks up, and what GitHub makes formulas, links, pictures and mentions of."""
 
 
 def markdown(summary: pd.DataFrame) -> str:

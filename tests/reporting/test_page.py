@@ -14,6 +14,7 @@ from klsweep.reporting import build, rows, stats
 from klsweep.reporting import page as pages
 from klsweep.reporting.page import LIMIT, columns, curves, rounds, strips
 from klsweep.reporting.page.document import READ
+from klsweep.reporting.page.points import points
 from klsweep.reporting.verdict import verdicts
 from klsweep.reporting.verdict.sentences import details, headline, to_type
 from klsweep.result import CURVE_COLUMNS, Pictures, Status
@@ -341,3 +342,20 @@ def test_the_numbers_of_many_jobs_stay_far_below_the_limit(tmp_path):
     assert len(content) < 5_000_000 + len(cases) * 1_000
     assert len(content) < LIMIT
     assert READ["curves"] >= len(cases)
+
+
+@pytest.mark.parametrize(
+    ("likelihoods", "said"),
+    [
+        (["mse"], "a squared error"),
+        (["mse", "bernoulli"], "likelihood mse: the distortion is the summed squared error"),
+        (["bernoulli"], ""),
+    ],
+)
+def test_charts_say_that_a_squared_error_is_one(tmp_path, likelihoods, said):
+    runs = rows.runs(commit(tmp_path, "s", grid(likelihood=likelihoods)))
+    units = {each["name"]: each["unit"] for each in points(runs, stats.summary(runs))["metrics"]}
+    for name in ("distortion_nats", "elbo_nats"):
+        assert said in units[name]
+        assert ("squared" in units[name]) == bool(said)
+    assert units["rate_nats"] == "nats per datum"

@@ -149,8 +149,8 @@ def test_it_opens_silently_and_asks_for_nothing(show, report):
     page = scrolled(show(report.page))
     assert page.title() == "mnist: how much KL weight?"
     assert page.locator(".chart").count() == 8
-    for sentence in (*headline(verdict := report.verdicts.each[0]), *details(verdict)):
-        assert page.get_by_text(sentence, exact=True).first.is_visible()
+    for said in (" ".join(headline(verdict := report.verdicts.each[0])), *details(verdict)):
+        assert page.get_by_text(said, exact=True).first.is_visible()
 
 
 def test_the_slider_moves_the_marks_of_all_charts_and_the_pictures(show, report, store):
@@ -314,6 +314,21 @@ def test_the_filter_finds_what_it_says(show, report, text, query):
     wanted = f"of {len(expected)} runs found" if expected else "None of 32 runs"
     page.locator("#runs-said", has_text=wanted).wait_for()
     assert [row[0] for row in table(page)] == expected[:25]
+
+
+@pytest.mark.parametrize(("sign", "wanted"), [("<", 1), ("<=", 2), ("=", 1), (">=", 2), (">", 1), ("!=", 2)])
+def test_a_weight_as_the_table_shows_it_is_equal_in_every_order(show, tmp_path, sign, wanted):
+    page = show(build(commit(tmp_path, "s", grid(beta_norm=[0.01, 10**-1.5, 0.1]))).page)
+    page.get_by_label("filter").fill(f"beta_norm{sign}0.0316")
+    page.locator("#runs-said", has_text=f"of {wanted} runs found, of 3 in all").wait_for()
+
+
+def test_an_address_that_names_no_job_opens_none(show, tmp_path):
+    """`%` alone is no escape, and was an error in the page."""
+    page = show(build(commit(tmp_path, "s", grid(beta_norm=[0.1, 1.0]))).page)
+    page.evaluate("location.hash = '#job-%'")
+    page.locator("#runs-said", has_text="2 runs").wait_for()
+    assert page.locator("dialog[open]").count() == 0
 
 
 def test_the_filter_compares_what_was_measured(show, report):

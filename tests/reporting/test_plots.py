@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from drawings import drawn, of_cases, texts
@@ -80,8 +82,9 @@ def test_every_axis_names_its_unit(tmp_path, name):
     labels = {axes.get_xlabel() for axes in figure.axes} | {axes.get_ylabel() for axes in figure.axes}
     without_unit = {"", "latent size M", "epoch", "rank of the latent", "active units / M"}
     assert labels - without_unit
+    units = {"nats per datum", "latents", "no unit", "share", "seconds per job"}
     for label in labels - without_unit:
-        assert "(" in label, label
+        assert re.search(r"[ \n]\((.*)\)$", label)[1] in units, label
 
 
 def test_the_heatmap_shows_the_active_units_of_the_closed_form(tmp_path):

@@ -2,6 +2,7 @@ import io
 
 import pytest
 from made_up import CONSTANT, LINEAR, Case, commit, grid
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from klsweep.reporting import numbers, rows, stats, tables
@@ -99,3 +100,23 @@ def test_the_latex_table_has_as_many_cells_as_columns(tmp_path):
     (spec,) = [line for line in text.splitlines() if line.startswith(r"\begin{tabular}")]
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.count("&") + 1 for line in lines} == {spec.count("l") - 1 + spec.count("r") - 1}
+
+
+def test_what_github_would_make_something_of_stays_text_in_markdown():
+    """By another reader of Markdown: the text is what it was, and nothing in it is a link or marked up."""
+    hostile = (
+        r"http://a.example $x^2$ :+1: @user www.a.example a@b.example *a* _b_ `c` <i> [d](e) # | ~f~ \ 1:2: g"
+    )
+    said = tables.escaped(hostile)
+    tokens = MarkdownIt("commonmark").parseInline(said)[0].children
+    assert {token.type for token in tokens} <= {"text", "text_special"}
+    assert "".join(token.content for token in tokens) == hostile
+    for mark in ("://", "$", ":+1", "@", "www."):  # extensions of GitHub that this reader does not have
+        assert mark not in said.replace(f"\\{mark[0]}", "").replace("www\\.", "")
+    assert tables.escaped("the best: 3") == "the best: 3"
+
+
+def test_a_squared_error_is_called_one_in_the_caption(tmp_path):
+    for likelihood, is_said in (("mse", True), ("bernoulli", False)):
+        summary = stats.summary(rows.runs(commit(tmp_path / likelihood, "s", [Case(likelihood=likelihood)])))
+        assert ("the distortion is the summed squared error" in tables.markdown(summary)) == is_said

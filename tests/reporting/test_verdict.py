@@ -86,6 +86,59 @@ def test_nothing_collapses_or_everything_has(tmp_path):
     assert "all have collapsed" in text(only(linear(tmp_path / "b", weights=[10.0, 20.0])))
 
 
+@pytest.mark.parametrize(
+    ("units", "said"),
+    [
+        ([2] * 7, "Active units stay at 2 of 10 from the smallest weight tried to the largest, 1.88."),
+        (
+            [0, 2, 4, 6, 6, 6, 6],
+            "Active units do not fall: 0 of 10 at the smallest weight tried, 6 at the largest",
+        ),
+        ([2, 2, 6, 6, 6, 2, 2], "2 at the largest, 1.88, 6 in between."),
+        ([10] * 7, "No collapse up to the largest weight tried, 1.88."),
+    ],
+)
+def test_few_units_that_stay_are_not_called_no_collapse(tmp_path, units, said):
+    cases = [
+        Case(beta_norm=weight, seed=seed, latent_dim=10, further={"active_units": count})
+        for weight, count in zip(BETA_NORM, units, strict=True)
+        for seed in range(3)
+    ]
+    found = text(only(commit(tmp_path, "s", cases)))
+    assert said in found
+    assert ("No collapse" in found) == (units[0] == 10)
+
+
+@pytest.mark.parametrize(
+    ("objective", "means"),
+    [
+        ("target_rate(nats=5)", "the largest beta the controller may use"),
+        ("capacity", "gamma, the pull of |rate - C|"),
+        ("geco(sse=3)", "beside a multiplier of the squared error"),
+        ("beta_tc", "the beta that multiplies the total correlation"),
+    ],
+)
+def test_a_weight_that_is_no_beta_is_not_called_one(tmp_path, objective, means):
+    cases = [
+        Case(beta_norm=weight, seed=seed, further={"objective": objective, "fitted_sigma2": 0.1})
+        for weight in BETA_NORM
+        for seed in range(3)
+    ]
+    store = commit(tmp_path, "s", cases)
+    found = only(store)
+    assert text(found).count(means) == 1
+    assert "(beta " not in text(found)
+    assert to_type(found) == ()
+    assert found.implied is None
+    assert "w (sum)" not in shown.markdown(verdicts_of(store), store.path)
+
+
+def test_a_squared_error_is_called_one(tmp_path):
+    sentence = "likelihood mse: the distortion is the summed squared error, without a density's constant"
+    assert sentence in text(only(linear(tmp_path / "a", likelihood=["mse"])))
+    assert sentence not in text(only(linear(tmp_path / "b")))
+
+
 def test_an_edge_is_not_enough_and_the_way_out_is_printed(tmp_path):
     store = linear(tmp_path, weights=BETA_NORM[4:])
     found = only(store)
@@ -300,7 +353,7 @@ def test_a_learned_variance_implies_a_weight_for_a_plain_squared_error(tmp_path)
     ]  # fmt: skip
     found = only(commit(tmp_path, "s", cases))
     to_weight = 2 * 4 / 64
-    assert found.implied.theta == pytest.approx(np.mean(sigma2))
+    assert found.implied.sigma2 == pytest.approx(np.mean(sigma2))
     assert found.implied.weight.value == pytest.approx(np.mean(sigma2) * to_weight)
     low, high = witness.t.interval(0.95, 4, loc=np.mean(sigma2), scale=witness.sem(sigma2))
     # percentiles of the 126 resamples of these five values, against Student's symmetric interval: within a tenth

@@ -2,8 +2,8 @@
 
 const dialog = byId("job");
 
-/** The part of a page's address that names a job. */
-const named = () => /^#job-(.+)$/.exec(decodeURIComponent(location.hash))?.[1];
+/** The part of a page's address that names a job: hex digits, which no address escapes. */
+const named = () => /^#job-([0-9a-f]+)$/.exec(location.hash)?.[1];
 
 function showJob() {
   const id = named();

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from klsweep.reporting import numbers, settings, stats
+from klsweep.reporting import numbers, settings, sheets, stats
 from klsweep.reporting.page import columns
 from klsweep.reporting.plots.grids import APART
 from klsweep.reporting.settings import Factor
@@ -18,6 +18,9 @@ LABELS = {
     "recon_mse": ("Reconstruction error", "squared, per dimension"),
 }
 """The charts that every page has, with their units; any further metric can be chosen for one more."""
+
+
+OF_A_DENSITY = ("distortion_nats", "elbo_nats")
 
 
 def points(runs: pd.DataFrame, summary: pd.DataFrame) -> dict[str, Any]:
@@ -57,6 +60,9 @@ def _ordered(metrics: list[str]) -> list[str]:
 
 def _metric(name: str, drawn: pd.DataFrame) -> Mapping[str, Any]:
     title, unit = LABELS.get(name, (name, ""))
+    if name in OF_A_DENSITY and sheets.is_unnormalised(drawn):
+        alone = drawn["likelihood"].nunique() == 1
+        unit = f"{unit}; {sheets.UNNORMALISED if not alone else 'a squared error, without the constant of a density'}"
     means, half_widths = drawn[name].tolist(), drawn[f"{name}_ci95"].tolist()
     return {
         "name": name,

@@ -26,7 +26,8 @@ function test(word) {
     if (sign === "=") return alike(value);
     if (sign === "!=") return !alike(value);
     if (value === null) return false;
-    const order = isNumber ? value - limit : collator.compare(said(value), wanted);
+    const apart = isNumber && !near(value) ? value - limit : 0; // what the table shows as equal is equal in every order
+    const order = isNumber ? apart : collator.compare(said(value), wanted);
     return { "<": order < 0, ">": order > 0, "<=": order <= 0, ">=": order >= 0 }[sign];
   };
 }

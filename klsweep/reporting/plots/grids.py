@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from klsweep.reporting import numbers, settings
+from klsweep.reporting import numbers, settings, sheets
 from klsweep.reporting.plots import looks
 from klsweep.reporting.settings import Factor
 
@@ -159,11 +159,7 @@ def foot(drawn: pd.DataFrame, whole: pd.DataFrame, *said: str) -> str:
         f"{int(whole[f'n_{how}'].sum())} {how}" for how in ("diverged", "failed") if whole[f"n_{how}"].any()
     ]
     missing = f"Left out: {' and '.join(lost)} jobs" if lost else ""
-    unnormalised = ""
-    if "mse" in set(drawn["likelihood"]):
-        unnormalised = (
-            "Likelihood mse: the distortion is the summed squared error, without a density's constant"
-        )
+    unnormalised = sheets.UNNORMALISED.capitalize() if sheets.is_unnormalised(drawn) else ""
     sentences = (alike(whole), seeds(drawn), *said, missing, unnormalised)
     return ". ".join(sentence for sentence in sentences if sentence) + "."
 

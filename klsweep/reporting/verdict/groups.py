@@ -75,6 +75,21 @@ class Group:
         """The finished jobs."""
         return self.rows[self.rows["status"] == str(Status.OK)]
 
+    @cached_property
+    def no_beta(self) -> str:
+        """What the weight of its objective is, where it is not the beta of the rate; else empty."""
+        kind = str(self.rows["objective"].iloc[0]).partition("(")[0]
+        if kind == PLAIN:
+            return ""
+        from klsweep.vae.objectives import WEIGHTS_BUT_BETA  # not quick to import, and seldom needed
+
+        return WEIGHTS_BUT_BETA.get(kind, "")
+
+    @property
+    def weighs_rate(self) -> bool:
+        """Whether its weight is the beta of the rate, which can be typed into a script."""
+        return not self.no_beta
+
     @property
     def input_dim(self) -> int:
         """N, dimensions of a datum."""

@@ -3,13 +3,13 @@
 import math
 from dataclasses import replace
 
-from klsweep.reporting import numbers
-from klsweep.reporting.verdict.answers import Answer, Lack
+from klsweep.reporting import numbers, sheets
+from klsweep.reporting.verdict.answers import HALF_A_UNIT, Answer, Lack
 from klsweep.reporting.verdict.bootstrap import LEAST_SEEDS
 from klsweep.reporting.verdict.goals import Served
 from klsweep.reporting.verdict.groups import Group
 from klsweep.reporting.verdict.variance import Implied
-from klsweep.reporting.verdict.verdict import Verdict, measured, typed
+from klsweep.reporting.verdict.verdict import Collapse, Verdict, measured, typed
 
 METRICS = {"elbo_nats": "ELBO", "distortion_nats": "distortion", "rate_nats": "rate"}
 """What is reported of the test split at the chosen weight."""
@@ -19,6 +19,7 @@ def headline(verdict: Verdict, *, said_before: str = "") -> tuple[str, ...]:
     """The answer: the best weight, what it gives, and where collapse lies; without what was said of all groups."""
     first = few(verdict)
     said = ["" if first == said_before else first, _best(verdict), _collapse(verdict)]
+    said.insert(1, _no_beta(verdict.group))
     return tuple(filter(None, said))
 
 
@@ -39,6 +40,8 @@ def details(verdict: Verdict) -> tuple[str, ...]:
 def to_type(verdict: Verdict) -> tuple[str, ...]:
     """A line for each weight chosen: what to type under each reduction."""
     names: dict[float, list[str]] = {}
+    if not verdict.group.weighs_rate:
+        return ()
     found = [*verdict.chosen]
     found += [("the learned sigma^2, against mse", verdict.implied.weight)] if verdict.implied else []
     for name, answer in found:
@@ -105,7 +108,8 @@ def _best(verdict: Verdict) -> str:
     if found is None:
         return ""
     of = "the best validation ELBO" if found.split == "validation" else "the best test ELBO"
-    at = f"beta_norm {_number(found.value)} (beta {_beta(group, found.value)})"
+    at = f"beta_norm {_number(found.value)}"
+    at += f" (beta {_beta(group, found.value)})" if group.weighs_rate else ""
     alike = _alike(found)
     if why := _lack(found):
         rest = f"; {alike}" if alike else ""
@@ -135,7 +139,8 @@ def _tested(group: Group, found: Answer) -> str:
     ]
     units = float(of["active_units"]) if "active_units" in of else math.nan
     active = "" if math.isnan(units) else f"; {_count(units)} of {group.latent_dim} units are active"
-    return f"There the test split has {', '.join(words)} nats{active}."
+    squared = f"; {sheets.UNNORMALISED}" if sheets.is_unnormalised(group.ok) else ""
+    return f"There the test split has {', '.join(words)} nats{active}{squared}."
 
 
 def _bound(found: Answer) -> str:
@@ -152,12 +157,35 @@ def _collapse(verdict: Verdict) -> str:
     if found.gone.low is None and found.gone.value is None:
         return "No unit is active on average at any weight tried: all have collapsed, the smallest weight included."
     if found.falls.high is None and found.falls.value is None:
-        return f"No collapse up to the largest weight tried, {largest}."
+        return _no_fall(found, group.latent_dim, largest)
     first = f"Active units, {_count(found.at_first)} of {group.latent_dim} at the smallest weight, "
     falls = f"begin to fall at {_passed(found.falls)}"
     if found.gone.high is None and found.gone.value is None:
         return f"{first}{falls}; some are still active at the largest weight tried, {largest}."
     return f"{first}{falls}; none is left from {_passed(found.gone)}."
+
+
+def _no_fall(found: Collapse, latent_dim: int, largest: str) -> str:
+    """Units that do not become fewer may all be active, or as few as they were at the smallest weight."""
+    if found.at_first >= latent_dim - HALF_A_UNIT:
+        return f"No collapse up to the largest weight tried, {largest}."
+    first, last, most = (_count(units) for units in (found.at_first, found.at_last, found.at_most))
+    if found.at_most - found.at_first <= HALF_A_UNIT:
+        return f"Active units stay at {first} of {latent_dim} from the smallest weight tried to the largest, {largest}."
+    between = f", {most} in between" if found.at_most - found.at_last > HALF_A_UNIT else ""
+    return (
+        f"Active units do not fall: {first} of {latent_dim} at the smallest weight tried, {last} at the largest, "
+        f"{largest}{between}."
+    )
+
+
+def _no_beta(group: Group) -> str:
+    """What the weight is, where it is no beta that one would type."""
+    return (
+        f"The weight of this objective is {group.no_beta}: no beta to be typed elsewhere."
+        if group.no_beta
+        else ""
+    )
 
 
 def _passed(found: Answer) -> str:

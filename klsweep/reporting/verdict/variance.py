@@ -18,18 +18,17 @@ class Implied:
 
     sigma2: float  # in squared units of the data, the mean over seeds
     at_beta: float  # of the jobs that learned it: 1 is the elbo
-    theta: float  # at_beta * sigma2
     weight: Answer
     """As beta_norm of likelihood `mse`, whose sigma^2 is 1/2: beta = 2 theta."""
 
 
 def implied(group: Group) -> Implied | None:
-    """Of the jobs with beta nearest to 1, where the group learned a variance; None where it did not.
+    """Of the jobs with beta nearest to 1, where the group learned a variance; None where it did not, or has no beta.
 
     A Gaussian's optimum depends on theta = beta * sigma^2 alone (Rybkin et al. 2021, and the linear VAE's closed form),
     so the same optimum has beta = theta / (1/2) where sigma^2 is 1/2.
     """
-    if FITTED not in group.ok or group.ok[FITTED].isna().all():
+    if not group.weighs_rate or FITTED not in group.ok or group.ok[FITTED].isna().all():
         return None
     learned = group.ok[group.ok[FITTED].notna() & (group.ok["beta"] > 0)]
     if learned.empty:
@@ -54,4 +53,4 @@ def implied(group: Group) -> Implied | None:
         split="training",
         lacks=() if seeds >= LEAST_SEEDS else (Lack.SEEDS,),
     )
-    return Implied(sigma2, beta, beta * sigma2, answer)
+    return Implied(sigma2, beta, answer)

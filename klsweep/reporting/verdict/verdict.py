@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from klsweep.reporting import stats
@@ -30,6 +29,8 @@ class Collapse:
     falls: Answer
     gone: Answer
     at_first: float  # mean active units at the smallest weight
+    at_last: float  # at the largest
+    at_most: float  # at the weight that has most
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +128,9 @@ def judge(group: Group, asked: Sequence[Goal] = ()) -> Verdict:
 
 
 def typed(group: Group, weight: float) -> dict[str, float]:
-    """The raw weight a script has under each reduction, for a `weight` given as beta_norm."""
+    """The raw weight a script has under each reduction, for a `weight` given as beta_norm; none where it is no beta."""
+    if not group.weighs_rate:
+        return {}
     sizes = {"input_dim": group.input_dim, "latent_dim": group.latent_dim}
     return {
         reduction.value: weighting(weight, Unit.BETA_NORM, reduction=reduction, **sizes).weight
@@ -143,12 +146,16 @@ def measured(group: Group, weight: float, metrics: Sequence[str]) -> "pd.Series[
 
 
 def _collapse(group: Group) -> Collapse | None:
-    units = group.seen("active_units", split="test")
+    units = group.seen(
+        "active_units", split="test"
+    )  # those of the tables and plots; nothing is chosen by them
     if units is None:
         return None
     lost = replace(units, values=units.values - units.values[:, :1])
     return Collapse(
         falls=answers.crossing(lost, -answers.HALF_A_UNIT),
         gone=answers.crossing(units, answers.HALF_A_UNIT),
-        at_first=float(np.mean(units.values[:, 0])),
+        at_first=float(units.mean[0]),
+        at_last=float(units.mean[-1]),
+        at_most=float(units.mean.max()),
     )

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from klsweep.part import ByKind
+from klsweep.part import ByKind, members
 from klsweep.vae.objectives.controlled import Balanced, Geco, TargetRate
-from klsweep.vae.objectives.objective import Memory, Seen, Terms
+from klsweep.vae.objectives.objective import Memory, ObjectivePart, Seen, Terms
 from klsweep.vae.objectives.regularised import BetaTc, Dip, InfoMmd
 from klsweep.vae.objectives.weighted import Capacity, Elbo, FreeBits
 
 __all__ = [
+    "WEIGHTS_BUT_BETA",
     "Balanced",
     "BetaTc",
     "Capacity",
@@ -27,3 +28,10 @@ __all__ = [
 Objective = Annotated[
     Elbo | FreeBits | Capacity | TargetRate | Geco | Balanced | BetaTc | InfoMmd | Dip, ByKind()
 ]
+
+WEIGHTS_BUT_BETA = {
+    kind: part.weight_means
+    for kind, part in members(Objective).items()
+    if issubclass(part, ObjectivePart) and not part.weighs_rate
+}
+"""By kind, what the weight is of objectives whose weight is not the beta of the rate."""

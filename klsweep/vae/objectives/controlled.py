@@ -83,6 +83,7 @@ class Geco(ObjectivePart):
     kind: Literal["geco"] = "geco"
     source: ClassVar[str] = "Rezende & Viola 2018, algorithm 1"
     weighs_rate: ClassVar[bool] = False
+    weight_means: ClassVar[str] = "what multiplies the rate, beside a multiplier of the squared error"
     watches_error: ClassVar[bool] = True
 
     sse: float = Field(
@@ -128,6 +129,9 @@ class Balanced(ObjectivePart):
     kind: Literal["balanced"] = "balanced"
     source: ClassVar[str] = "Asperti & Trentin 2020; the running mean of the official code"
     weighs_rate: ClassVar[bool] = False
+    weight_means: ClassVar[str] = (
+        "what multiplies the rate, beside the squared error over twice its own running size"
+    )
     watches_error: ClassVar[bool] = True
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
