@@ -20,8 +20,8 @@ def ending(summary: Summary, *, again: str) -> str:
         lines += ["Interrupted. To go on:", f"  {again}"]
     elif own:
         lines += ["To go on:", f"  {again}"]
-    if summary.statuses.get(Status.FAILED):
-        lines += [f"What failed, and why: klsweep status {summary.path}"]
+    if set(summary.statuses) - {Status.OK}:
+        lines += [f"What went wrong, and why: klsweep status {summary.path}"]
     if summary.statuses.get(Status.OK):
         lines += [f"Tables and plots: klsweep report {summary.path}"]
     return "\n".join(lines)
