@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from klsweep import spec as specs
-from klsweep.errors import KlsweepError, StoreError
+from klsweep.errors import KlsweepError
 from klsweep.running.events import Listener
 from klsweep.store import Store, sweeps
 
@@ -195,20 +195,24 @@ def refine(
     from klsweep.reporting import runs
     from klsweep.reporting.compare import one_sweep
     from klsweep.reporting.verdict import REFINED, refinement, verdicts
+    from klsweep.spec import expand, source
     from klsweep.spec.extended import extended
-    from klsweep.store import atomic
 
+    for option, count in (("--points", points), ("--seeds", seeds)):
+        if count is not None and count > expand.MOST:
+            raise KlsweepError(f"{option} {count}: too many: allowed: at most {expand.MOST:,}")
     store = one_sweep(path)
+    target = store.path / REFINED if out is None else Path(out)
+    if target.is_dir():
+        raise KlsweepError(f"--out {target}: is a folder: needs a file: give {target / REFINED}")
     found = verdicts(store, runs(store), goals)
     wanted = refinement(found, around=around, points=points, seeds=seeds)
     if wanted.is_empty:
         raise KlsweepError(
             f"{store.path}: nothing to refine: no interval asked about covers a cell: {wanted.how}"
         )
-    text = extended(_spec_text(store), wanted.axes, name=str(store.spec))
-    target = _path(out) or store.path / REFINED
-    with atomic.writing_to(target):
-        atomic.write(target, f"# {wanted.said}; the rest as in sweep.yaml\n{text}".encode())
+    text = extended(source.text(store.spec), wanted.axes, name=str(store.spec))
+    _write(target, f"# {wanted.said}; the rest as in sweep.yaml\n{text}".encode())
     return Refined(target, store.path, wanted)
 
 
@@ -222,12 +226,16 @@ def compare(first: Pathlike, *others: str, metrics: Sequence[str] = ()) -> "Comp
     return compare_paths(str(first), others, metrics)
 
 
-def _spec_text(store: Store) -> str:
+def _write(target: Path, content: bytes) -> None:
+    """A file that is whole or absent; `KlsweepError` that names --out where it cannot be written."""
+    from klsweep.store import atomic
+
     try:
-        return store.spec.read_text()
+        atomic.write(target, content)
     except OSError as error:
-        raise StoreError(
-            f"{store.spec}: cannot be read ({error.strerror}): needed to know the grid"
+        raise KlsweepError(
+            f"{target}: cannot be written ({error.strerror or error}): needs a file in a folder that you may write to: "
+            "choose one with --out FILE"
         ) from None
 
 

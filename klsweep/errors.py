@@ -15,6 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+class Loud(str):
+    """A note that is told where only errors are: results are not those that were asked for, or were damaged."""
+
+    __slots__ = ()
+
+
 class KlsweepError(Exception):
     """The one family of errors that users meet; the command line prints it and exits 2."""
 

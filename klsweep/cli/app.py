@@ -56,6 +56,9 @@ ShardOf = Annotated[
         show_default=False,
     ),
 ]
+LONGEST_PAUSE = 86_400.0
+"""Seconds between two looks of --watch, at most: a day."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead.")]
 
 
@@ -203,7 +206,9 @@ def report(
     watch: Annotated[
         bool, typer.Option("--watch", help="Write it again as results come in, until the sweep is complete.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How often --watch looks.")] = 5.0,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=LONGEST_PAUSE, metavar="SECONDS", help="How often --watch looks.")
+    ] = 5.0,
     style: Annotated[
         str,
         typer.Option(

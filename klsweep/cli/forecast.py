@@ -18,7 +18,7 @@ def forecast(
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...",
+            metavar="KEY=VALUE",
             help="Replace an axis: latent_dim=2,10  beta_norm=0.01,0.1  dataset.limit=5000",
             show_default=False,
         ),

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from klsweep.cli.screen import duration
+from klsweep.errors import Loud
 from klsweep.result import Status
 from klsweep.running.events import (
     Began,
@@ -119,9 +120,12 @@ class Silent:
         """Nothing to take down."""
 
     def hear(self, event: Event) -> None:
-        """Print failures only."""
-        if isinstance(event, JobDone) and event.status is not Status.OK:
-            _print(f"{event.job_id} {event.status.value}: {_last_line(event.error)}")
+        """Print failures, stand-ins for missing data, and damage."""
+        match event:
+            case JobDone(job_id, status, error) if status is not Status.OK:
+                _print(f"{job_id} {status.value}: {_last_line(error)}")
+            case Said(text) if isinstance(text, Loud):
+                _print(text)
 
     def download(self, name: str, done: int, total: int) -> None:
         """Say nothing of downloads."""

@@ -20,8 +20,8 @@ def ending(summary: Summary, *, again: str) -> str:
         lines += ["Interrupted. To go on:", f"  {again}"]
     elif own:
         lines += ["To go on:", f"  {again}"]
-    if any(count for status, count in summary.statuses.items() if status is not Status.OK):
-        lines += [f"What did not end ok, and why: klsweep status {summary.path}"]
+    if set(summary.statuses) - {Status.OK}:
+        lines += [f"What went wrong, and why: klsweep status {summary.path}"]
     if summary.unmeasured:
         jobs = "1 job" if summary.unmeasured == 1 else f"{summary.unmeasured} jobs"
         lines += [f"Of {jobs} a metric could not be measured; which, and why: klsweep status {summary.path}"]

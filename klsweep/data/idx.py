@@ -18,7 +18,7 @@ from klsweep.data.gaussian import Gaussian
 from klsweep.data.sources import Archive, KnownFile, Progress, Search
 from klsweep.data.split import rows, take
 from klsweep.data.values import WHITEST, Pieces, byte_pieces
-from klsweep.errors import DataError, Problem
+from klsweep.errors import DataError, Loud, Problem
 from klsweep.part import ByKind, kind_of
 
 Embedded = Annotated[Digits | Gaussian, ByKind()]
@@ -77,10 +77,11 @@ class IdxPart(DataPart):
         heir = self._heir()
         if heir is None:
             raise DataError([self._missing(search, tried)])
-        return heir, (
+        note = (
             f"{self.name} IS MISSING, {heir.name} IS USED INSTEAD: results are those of {heir.label}; "
-            f"looked in {', '.join(search.looked)}; {'; '.join(tried)}",
+            f"looked in {', '.join(search.looked)}; {'; '.join(tried)}"
         )
+        return heir, (Loud(note),)
 
     def facts(self, data_dir: Path | None = None) -> Facts:  # noqa: ARG002
         """Known without reading anything."""

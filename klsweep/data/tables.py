@@ -76,6 +76,7 @@ class Csv(FilePart):
                         header=0 if self.header else None,
                         index_col=False,  # a surplus field must not turn the first column into an index
                         low_memory=False,
+                        skip_blank_lines=False,  # a line's number is that of the file
                     )
         except UNREADABLE as error:
             text = " ".join(str(error).split())
@@ -137,10 +138,18 @@ def _column(table: "pd.DataFrame", label: str, file: Path) -> NDArray[Any]:
 
 
 def _check_numeric(values: "pd.DataFrame", file: Path, *, header: bool) -> None:
-    """Numbers in every column, none missing."""
-    text = [name for name in values.columns if values[name].dtype.kind not in "buif"]
+    """Rows, and numbers in every column, none missing."""
+    import pandas as pd
+
+    if not len(values):
+        found = "has a header and no line below it" if header else "has no lines"
+        raise DataError([Problem(str(file), found, "a line of numbers for each datum")])
+    text = [name for name in values.columns if values[name].dtype.kind not in "uif"]
     if text:
-        first = values[text[0]].iloc[0] if len(values) else ""
+        column = values[text[0]].astype(object)
+        isnt = column.notna() & pd.to_numeric(column.astype(str), errors="coerce").isna()
+        row = int(np.argmax(isnt.to_numpy()))
+        first = f"{column.iloc[row]!r} in line {row + 1 + header}"
         fix = "leave them out of the file, or write labels: NAME for one that holds labels"
         if not header and all(not _is_number(str(each)) for each in values.iloc[0]):
             fix = "write header: true, for the first line has no number"
@@ -148,7 +157,7 @@ def _check_numeric(values: "pd.DataFrame", file: Path, *, header: bool) -> None:
             [
                 Problem(
                     str(file),
-                    f"has columns that are not numbers: {_named(text)}, the first with {first!r}",
+                    f"has columns that are not numbers: {_named(text)}, the first with {first}",
                     "numbers",
                     fix,
                 )

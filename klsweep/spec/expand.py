@@ -1,6 +1,6 @@
 """A spec -> its jobs: fixed, grid x zip, exclude, overrides, include, in this order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -31,12 +31,8 @@ class Expansion:
 
 def expand(spec: SweepSpec) -> Expansion:
     """All jobs that can be made; mistakes in the others, each once."""
-    count = prod(len(axes[0].values) for axes in spec.dimensions)
-    if count > MOST:
-        what = f"the product has {count:,} jobs"
-        return Expansion(
-            (), (Mistake(spec.place, what, f"allowed: {MOST:,}", "give some axes fewer values"),)
-        )
+    if excess := too_many(len(axes[0].values) for axes in spec.dimensions):
+        return Expansion((), (Mistake(spec.place, *excess),))
     made = list(drafts.product(spec)) if _has_product(spec) else []
     excluded, idle = _excluded(made, spec)
     kept = [draft for index, draft in enumerate(made) if index not in excluded]
@@ -52,6 +48,14 @@ def expand(spec: SweepSpec) -> Expansion:
     return Expansion(
         tuple((job, draft) for job, draft in jobs if job), tuple(dict.fromkeys(mistakes)), tuple(idle)
     )
+
+
+def too_many(lengths: Iterable[int]) -> tuple[str, str, str] | None:
+    """What is wrong, what is allowed and what to do where the product of these has more than `MOST` jobs."""
+    count = prod(lengths)
+    if count <= MOST:
+        return None
+    return f"the product has {count:,} jobs", f"allowed: {MOST:,}", "give some axes fewer values"
 
 
 def _has_product(spec: SweepSpec) -> bool:

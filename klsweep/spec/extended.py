@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from klsweep.errors import SpecError
-from klsweep.spec import command_line, grammar, source, writing
+from klsweep.spec import command_line, expand, grammar, source, writing
 from klsweep.spec.blocks import RIVALS, SweepSpec
 from klsweep.spec.job import Job
 from klsweep.spec.node import Key, Place, dotted, key_of
@@ -17,18 +17,22 @@ def extended(text: str, more: Mapping[str, Sequence[Number]], *, name: str) -> s
     """The spec `text` with the values `more` of each key added to those it has, smallest first, as YAML.
 
     A key under `fixed` becomes an axis. `SpecError` where a key is not there to be extended: it runs side by side
-    with others in a zip, or a rival (`beta` for `beta_norm`) or a rule gives it.
+    with others in a zip, or a rival (`beta` for `beta_norm`) or a rule gives it; and where there would be too many jobs.
     """
     root, mistakes = source.parse(text, name)
     spec, wrong = grammar.read(root)
     arguments = []
+    lengths = {axes[0].key: len(axes[0].values) for axes in spec.dimensions}
     for key, values in more.items():
         old = _values(spec, key_of(key))
         if old is None:
             wrong.append(_elsewhere(spec, key, name, values))
         else:
             every = sorted({*old, *values})
+            lengths[key_of(key)] = len(every)
             arguments.append(f"{key}={','.join(json.dumps(value) for value in every)}")
+    if excess := expand.too_many(lengths.values()):
+        raise SpecError(ordered([Mistake(spec.place, *excess)]))
     spec, torn = command_line.apply(spec, arguments)
     if found := causes_only(mistakes, wrong, torn):
         raise SpecError(ordered(found))

@@ -13,7 +13,7 @@ FIELDS = tuple(Job.model_fields)
 
 
 NAMING = {"title", "description", "default"}  # what a schema of any value at all may still have
-WIDE = 2**53  # bounds beyond are those of the computer, not of the setting
+WIDE = 2**53  # bounds from here on are powers of two, those of the computer
 
 
 @cache
@@ -106,10 +106,13 @@ def _plural(noun: str) -> str:
 
 def _bounds(schema: dict[str, Any]) -> str:
     signs = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-    limits = [
-        f"{sign} {schema[name]:g}" for name, sign in signs.items() if abs(schema.get(name, WIDE)) < WIDE
-    ]
+    limits = [f"{sign} {_bound(schema[name])}" for name, sign in signs.items() if name in schema]
     return f" {' and '.join(limits)}" if limits else ""
+
+
+def _bound(value: float) -> str:
+    """A bound that is the computer's, not the setting's, as the power of two it is."""
+    return f"2^{int(value).bit_length() - 1}" if value >= WIDE else f"{value:g}"
 
 
 @cache

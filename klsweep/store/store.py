@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from klsweep.errors import StoreError
+from klsweep.errors import Loud, StoreError
 from klsweep.result import Result
 from klsweep.store import atomic, codec, leases, measures, records, tidying
 from klsweep.store.codec import DamagedError
@@ -152,7 +152,8 @@ class Store:
         said = []
         for job_id, reason in sorted(self._found.damaged.items()):
             target = tidying.set_aside(self._jobs / job_id, "corrupt")
-            said.append(f"{self._result(job_id)} {reason}; kept in {target.name}, its job will run again")
+            note = f"{self._result(job_id)} {reason}; kept in {target.name}, its job will run again"
+            said.append(Loud(note))
         for folder in self._listed():
             if folder.is_dir() and not (folder / "result.json").exists():
                 tidying.set_aside(folder, "incomplete")  # it would be in the way of a result
@@ -290,7 +291,7 @@ def sweeps(path: Path) -> tuple[Store, ...]:
         return (Store(path),)
     found = tuple(Store(jobs.parent) for jobs in sorted(path.glob("*/jobs")) if jobs.is_dir())
     if not found:
-        what = "holds no sweep" if path.is_dir() else "does not exist"
+        what = "holds no sweep" if path.is_dir() else "is a file" if path.exists() else "does not exist"
         raise StoreError(
             f"{path}: {what}: give a results directory, or one sweep in it: "
             "`klsweep run SPEC --results DIR` makes one"

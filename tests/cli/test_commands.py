@@ -232,7 +232,23 @@ def test_a_run_with_failed_jobs_exits_1_and_says_where_to_look(write_spec, finis
     code, out, _ = klsweep("run", path)
     assert code == 1
     assert "tiny: 4 jobs: 2 failed, 2 ok" in out
-    assert "What did not end ok, and why: klsweep status results/tiny" in out
+    assert "What went wrong, and why: klsweep status results/tiny" in out
+
+
+def test_a_quiet_run_tells_of_damage_and_of_data_that_stand_in(write_spec, finished, klsweep, tmp_path):
+    """Nothing is fetched: mirrors are behind a proxy that is not there."""
+    store = finished(write_spec(), tmp_path / "results")
+    (store.path / "jobs" / store.records()[0].job_id / "result.json").write_bytes(b"")
+    code, out, err = klsweep("run", "tiny.yaml", "--quiet", "--backend", "inline", "--device", "cpu")
+    assert (code, out) == (0, "")
+    assert re.fullmatch(r".*result\.json .*; kept in \S+, its job will run again\n", err)
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "KLSWEEP_DATA": ""}
+    asked = ["dataset={kind: mnist, fallback: digits}", "seed=0", "train.epochs=1", "--backend", "inline"]
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    code, out, err = klsweep("run", "tiny.yaml", *asked, "--device", "cpu", "-q", **nowhere, **cache)
+    assert (code, out) == (0, "")
+    assert err.startswith("mnist IS MISSING, digits IS USED INSTEAD")
+    assert len(err.splitlines()) == 1
 
 
 # ---- what users do wrong
@@ -264,6 +280,7 @@ WRONG = {
     "an override without a value": (["plan", "tiny.yaml", "seed"], "seed"),
     "the status of nothing": (["status", "empty"], "holds no sweep"),
     "the status of nowhere": (["status", "absent"], "does not exist"),
+    "the status of a file": (["status", "tiny.yaml"], "tiny.yaml: is a file: give a results directory"),
     "the report of nothing": (["report", "empty"], "holds no sweep"),
     "a report into a file": (["report", "done", "--out", "tiny.yaml"], "choose one with --out DIR"),
     "an unknown family": (["kinds", "colour"], "allowed: dataset, model"),

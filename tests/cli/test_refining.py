@@ -172,6 +172,20 @@ def test_a_weight_that_rules_give_is_left_to_its_owner(write_spec, tmp_path):
     [
         (["refine", "absent"], "does not exist"),
         (["refine", "r/coarse", "--around", "middle"], "allowed: best, knee, collapse"),
+        (
+            ["refine", "r/coarse", "--seeds", "1000000000"],
+            "--seeds 1000000000: too many: allowed: at most 100,000",
+        ),
+        (["refine", "r/coarse", "--points", "1000000000"], "--points 1000000000: too many"),
+        (["refine", "r/coarse", "--seeds", "100000"], "the product has 800,000 jobs: allowed: 100,000"),
+        (["refine", "r/coarse", "--out", "."], "--out .: is a folder: needs a file: give refined.yaml"),
+        (["refine", "r/coarse", "--out", ""], "is a folder: needs a file: give refined.yaml"),
+        (["refine", "r/coarse", "--out", "absent/x.yaml"], "choose one with --out FILE"),
+        (
+            ["report", "r/coarse", "--watch", "--every", "inf"],
+            "'--every': Input should be less than or equal to 86400",
+        ),
+        (["report", "r/coarse", "--watch", "--every", "1e12"], "less than or equal to 86400"),
         (["refine", "r/coarse", "--goal", "rate<=1"], "did you mean rate_nats?"),
         (["report", "r/coarse", "--goal", "rate_nats<=many"], "many is no number"),
         (["compare", "r/coarse", "absent"], "does not exist"),
@@ -184,6 +198,13 @@ def test_mistakes_are_told_in_words(write_spec, klsweep, tmp_path, arguments, wo
     assert (code, out) == (2, "")
     assert words in err
     assert "Traceback" not in err
+
+
+def test_a_kept_spec_that_is_no_text_is_told_with_its_place(write_spec, tmp_path):
+    store = train(write_spec(COARSE, "coarse.yaml"), tmp_path / "r")
+    store.spec.write_bytes(b"version: 1\nname: \xff\n")
+    with pytest.raises(SpecError, match=r"sweep\.yaml:2:7: byte 0xff is not UTF-8"):
+        api.refine(store.path)
 
 
 def test_the_report_begins_with_the_verdict_and_has_it_as_json(write_spec, tmp_path, monkeypatch):
