@@ -1,5 +1,6 @@
 """One function per command. Commands import what they need when they run, so `--help` is quick."""
 
+import io
 import shlex
 import sys
 from pathlib import Path
@@ -64,6 +65,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines in
 
 def main() -> None:
     """Run the command line; every error that is the user's to mend is printed in words and exits 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that the terminal lacks is no reason to say nothing
     try:
         app()
     except KlsweepError as error:
@@ -198,7 +202,9 @@ def report(
     watch: Annotated[
         bool, typer.Option("--watch", help="Write it again as results come in, until the sweep is complete.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, max=LONGEST_PAUSE, metavar="SECONDS", help="How often --watch looks.")] = 5.0,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=LONGEST_PAUSE, metavar="SECONDS", help="How often --watch looks.")
+    ] = 5.0,
     style: Annotated[
         str,
         typer.Option(
@@ -249,7 +255,11 @@ def kinds(
             raise KlsweepError("--plot draws schedules: write klsweep kinds schedule --plot FILE.png")
         from klsweep.cli.drawn import draw_schedules
 
-        draw_schedules(plot)
+        kinds_drawn = draw_schedules(plot)
+        if as_json:
+            say_json({"plot": str(plot)})
+        else:
+            say(f"{kinds_drawn} schedules drawn in {plot}")
     elif as_json:
         say_json(kinds_json(family))
     else:

@@ -172,13 +172,19 @@ def test_a_weight_that_rules_give_is_left_to_its_owner(write_spec, tmp_path):
     [
         (["refine", "absent"], "does not exist"),
         (["refine", "r/coarse", "--around", "middle"], "allowed: best, knee, collapse"),
-        (["refine", "r/coarse", "--seeds", "1000000000"], "--seeds 1000000000: too many: allowed: at most 100,000"),
+        (
+            ["refine", "r/coarse", "--seeds", "1000000000"],
+            "--seeds 1000000000: too many: allowed: at most 100,000",
+        ),
         (["refine", "r/coarse", "--points", "1000000000"], "--points 1000000000: too many"),
         (["refine", "r/coarse", "--seeds", "100000"], "the product has 800,000 jobs: allowed: 100,000"),
         (["refine", "r/coarse", "--out", "."], "--out .: is a folder: needs a file: give refined.yaml"),
         (["refine", "r/coarse", "--out", ""], "is a folder: needs a file: give refined.yaml"),
         (["refine", "r/coarse", "--out", "absent/x.yaml"], "choose one with --out FILE"),
-        (["report", "r/coarse", "--watch", "--every", "inf"], "'--every': Input should be less than or equal to 86400"),
+        (
+            ["report", "r/coarse", "--watch", "--every", "inf"],
+            "'--every': Input should be less than or equal to 86400",
+        ),
         (["report", "r/coarse", "--watch", "--every", "1e12"], "less than or equal to 86400"),
         (["refine", "r/coarse", "--goal", "rate<=1"], "did you mean rate_nats?"),
         (["report", "r/coarse", "--goal", "rate_nats<=many"], "many is no number"),
