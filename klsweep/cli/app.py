@@ -1,5 +1,6 @@
 """One function per command. Commands import what they need when they run, so `--help` is quick."""
 
+import io
 import shlex
 import sys
 from pathlib import Path
@@ -64,6 +65,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines in
 
 def main() -> None:
     """Run the command line; every error that is the user's to mend is printed in words and exits 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that the terminal lacks is no reason to say nothing
     try:
         app()
     except KlsweepError as error:
@@ -259,7 +263,11 @@ def kinds(
             raise KlsweepError("--plot draws schedules: write klsweep kinds schedule --plot FILE.png")
         from klsweep.cli.drawn import draw_schedules
 
-        draw_schedules(plot)
+        kinds_drawn = draw_schedules(plot)
+        if as_json:
+            say_json({"plot": str(plot)})
+        else:
+            say(f"{kinds_drawn} schedules drawn in {plot}")
     elif as_json:
         say_json(kinds_json(family))
     else:

@@ -1,10 +1,11 @@
 """The schedules as a picture."""
 
+import io
 from pathlib import Path
 
-from klsweep.cli.screen import say
 from klsweep.errors import KlsweepError
 from klsweep.part import Part, members
+from klsweep.store import atomic
 from klsweep.vae.schedules import Length, Schedule
 
 LENGTH = Length(steps=1000, steps_per_epoch=50)
@@ -13,8 +14,8 @@ LENGTH = Length(steps=1000, steps_per_epoch=50)
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def draw_schedules(file: Path) -> None:
-    """Write a picture of every kind of schedule with its defaults, and say where."""
+def draw_schedules(file: Path) -> int:
+    """Write a picture of every kind of schedule with its defaults; how many there are."""
     if file.suffix.lower() not in FORMATS:
         raise KlsweepError(
             f"--plot {file}: unknown format: allowed: {', '.join(FORMATS)}: write {file.stem}.png"
@@ -48,12 +49,16 @@ def draw_schedules(file: Path) -> None:
     figure.supxlabel(f"epoch of {LENGTH.epochs}", fontsize=10)
     figure.supylabel("s(t), times the target weight", fontsize=10)
     figure.suptitle("Every schedule with its defaults", fontsize=11)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=file.suffix.lower()[1:], dpi=130)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, dpi=130)
+        atomic.write(file, drawn.getvalue())
     except OSError as error:
-        raise KlsweepError(f"--plot {file}: cannot be written: {error}") from error
-    say(f"{len(kinds)} schedules drawn in {file}")
+        raise KlsweepError(
+            f"--plot {file}: cannot be written ({error.strerror or error}): give a file that you may write"
+        ) from None
+    return len(kinds)
 
 
 def _defaults(schedule: Part) -> str:

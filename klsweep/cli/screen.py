@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from klsweep.errors import StoreError
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -23,7 +25,15 @@ def say(text: str) -> None:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
+    except OSError as error:
+        _discard_output()
+        raise StoreError(f"standard output: cannot be written ({error.strerror or error})") from None
+
+
+def _discard_output() -> None:
+    """What is still in its buffer would fail once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say_folded(text: str, *, indent: int = 0) -> None:

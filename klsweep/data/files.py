@@ -98,6 +98,8 @@ class FilePart(DataPart):
     def _split(self, stored: Stored, file: Path) -> Data:
         _check_lengths(stored, file)
         total = len(stored.pool)
+        if not total:
+            raise DataError([Problem(str(file), "has no data", "at least one row for each split")])
         testing = held_out(total, self.test) if stored.test is None else len(stored.test)
         pool = total - testing if stored.test is None else total
         cut = self.sizes(pool, testing)

@@ -17,7 +17,7 @@ def extended(text: str, more: Mapping[str, Sequence[Number]], *, name: str) -> s
     """The spec `text` with the values `more` of each key added to those it has, smallest first, as YAML.
 
     A key under `fixed` becomes an axis. `SpecError` where a key is not there to be extended: it runs side by side
-    with others in a zip, or a rival (`beta` for `beta_norm`) or a rule gives it; and where there would be too many jobs.
+    with others in a zip, or a rival (`beta` for `beta_norm`) or a rule gives it; or there would be too many jobs.
     """
     root, mistakes = source.parse(text, name)
     spec, wrong = grammar.read(root)

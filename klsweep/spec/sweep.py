@@ -140,6 +140,9 @@ def _sweep(
     )
 
 
+READABLE = "give data that you may read: another path, --data-dir or KLSWEEP_DATA"
+
+
 def _unnamed(spec: SweepSpec, name: str) -> list[Mistake]:
     """A file's name names the sweep where the spec does not."""
     better = None if spec.name else grammar.unsafe_name(name)
@@ -158,6 +161,10 @@ def _locate(found: Expansion, folder: DataFolder) -> Located:
             located.facts[used] = used.facts(folder.path)
             located.used[dataset] = used
             located.notes.extend(notes)
+        except OSError as error:
+            place = place_of(first[dataset], ("dataset",)) or Place(dataset.name)
+            what = f"{error.filename or dataset.name}: cannot be read ({error.strerror or error})"
+            located.mistakes.append(Mistake(place, what, fix=READABLE))
         except DataError as error:
             place = place_of(first[dataset], ("dataset",)) or Place(dataset.name)
             located.mistakes.extend(

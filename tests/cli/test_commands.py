@@ -140,6 +140,25 @@ def test_a_reader_who_leaves_early_ends_a_plan_quietly(tmp_path):
         assert (done.returncode, done.stderr) == (0, ""), reader
 
 
+def test_output_that_cannot_be_written_is_told_in_a_line(klsweep, tmp_path):
+    kinds = f"'{sys.executable}' -m klsweep kinds"
+    full = subprocess.run(
+        ["bash", "-c", f"{kinds} > /dev/full"], capture_output=True, text=True, timeout=60, check=False
+    )
+    said = "error: standard output: cannot be written (No space left on device)\n"
+    assert (full.returncode, full.stderr) == (2, said)
+
+
+def test_a_terminal_of_few_signs_gets_question_marks(klsweep, write_spec, tmp_path):
+    path = write_spec(name="größe.yaml")
+    code, out, err = klsweep("plan", "größe.yaml", "sede=1", PYTHONIOENCODING="ascii")
+    assert (code, out) == (2, "")
+    assert "sede" in err
+    assert path.exists()
+    code, out, err = klsweep("status", "größe.yaml", PYTHONIOENCODING="ascii")
+    assert (code, "gr??e.yaml: is a file" in err) == (2, True), err
+
+
 # ---- status
 
 

@@ -93,6 +93,24 @@ def runs_of(results: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in results.glob("small/jobs/*/result.json")}
 
 
+@pytest.mark.parametrize("hidden", ["file", "folder"])
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+def test_data_without_permission_are_told(small_spec, tmp_path, kind, hidden):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    file = folder / f"x.{kind}"
+    file.write_text("a,b\n1,2\n")
+    place = folder if hidden == "folder" else file
+    place.chmod(0)
+    done = unprivileged(
+        "plan", small_spec, f"dataset={{kind: {kind}, path: {file}}}", "--results", tmp_path / "r"
+    )
+    place.chmod(0o700)
+    assert done.returncode == 2, done.stderr
+    (said,) = done.stderr.strip().splitlines()
+    assert f"{file}: cannot be read (Permission denied): give data that you may read" in said
+
+
 FULL = """
 mount -t tmpfs -o size=4m none {place} || exit 77
 {command} &

@@ -217,11 +217,15 @@ def test_beta_integrates_to_1_where_it_is_not_clipped_and_has_scipys_mean(
     assert Beta().mean(given).item() == pytest.approx(stats.beta.mean(a, b), rel=1e-14)
 
 
+NEEDED = {"tokens": {"vocabulary": 9}}
+"""Settings of likelihoods that have no default."""
+
+
 @pytest.mark.parametrize("kind", members(Likelihood))
 @pytest.mark.parametrize("half", [False, True])
 def test_every_likelihood_is_finite_with_its_gradients_also_in_half_precision(kind: str, half: bool) -> None:
-    likelihood: Likelihood = members(Likelihood)[kind]()  # type: ignore[assignment]
-    x = torch.tensor([[0.0, 1.0, 0.3, 0.5]])
+    likelihood: Likelihood = members(Likelihood)[kind](**NEEDED.get(kind, {}))  # type: ignore[assignment]
+    x = torch.tensor([[3.0, 4.0, 2.0, 0.0] if likelihood.tokens else [0.0, 1.0, 0.3, 0.5]])
     for value in (-1000.0, -30.0, 0.0, 30.0, 1000.0):
         shape = (1, 4) if likelihood.params_per_value == 1 else (1, 4, likelihood.params_per_value)
         given = torch.full(shape, value)
