@@ -165,8 +165,8 @@ def _check_numeric(values: "pd.DataFrame", file: Path, *, header: bool) -> None:
         )
     absent = values.isna().to_numpy()
     if absent.any():
-        row, column = (int(each) for each in np.argwhere(absent)[0])
-        where = f"line {row + 1 + header}, column {values.columns[column]}"
+        line, place = (int(each) for each in np.argwhere(absent)[0])
+        where = f"line {line + 1 + header}, column {values.columns[place]}"
         raise DataError(
             [
                 Problem(
