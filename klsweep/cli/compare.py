@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from klsweep.cli.screen import say, say_json, show
+from klsweep.cli.screen import say, say_folded, say_json, show
 
 if TYPE_CHECKING:
     from klsweep.reporting.compare import Comparison, Row
@@ -77,7 +77,7 @@ def _show(found: "Comparison") -> None:
 
     say(f"A: {found.first}\nB: {found.second}")
     if found.alike:
-        say("both: " + ", ".join(f"{name} {value}" for name, value in found.alike.items()))
+        say_folded("both: " + ", ".join(f"{name} {value}" for name, value in found.alike.items()))
     for metric in dict.fromkeys(row.metric for row in found.rows):
         of_metric = [row for row in found.rows if row.metric == metric]
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -96,7 +96,7 @@ def _show(found: "Comparison") -> None:
         show(table)
     say("")
     for note in _notes(found):
-        say(note)
+        say_folded(note)
 
 
 def _notes(found: "Comparison") -> list[str]:

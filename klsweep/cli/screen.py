@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 WIDE = 400
 """Columns where nobody watches: a table in a pipe or a file is never folded."""
 
+LEAST_TEXT = 5
+"""Columns that text keeps on a terminal as long as that is enough for the table to fit."""
+
 TALL = 1000
 """Rows of a table on a terminal, which keeps few more; a pipe or a file gets all of them."""
 
@@ -68,26 +71,51 @@ def show(renderable: "RenderableType") -> None:
 
 
 def show_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[bool]) -> None:
-    """Print a table that may be long; columns that are `right` are flush right and never folded."""
+    """Print a table that may be long; on a terminal text is cut where it has no room, the first column never."""
     if not sys.stdout.isatty():
         say("\n".join(_aligned([headings, *rows], right)))
         return
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, is_right in zip(headings, right, strict=True):
-        table.add_column(
-            Text(heading),
-            justify="right" if is_right else "left",
-            no_wrap=is_right,
-            overflow="ellipsis" if is_right else "fold",
-        )
+    gap, widths = _fitting(headings, rows[:TALL], right, shutil.get_terminal_size().columns)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
+    for heading, is_right, width in zip(headings, right, widths, strict=True):
+        words = [Text(word) for word in heading.split()]
+        for word in words:
+            word.truncate(width, overflow="ellipsis")
+        head = Text("\n").join(words) if len(heading) > width else Text(heading)
+        table.add_column(head, justify="right" if is_right else "left", width=width)
     for row in rows[:TALL]:
-        table.add_row(*map(Text, row))
+        cells = [Text(cell) for cell in row]
+        for cell, width in zip(cells, widths, strict=True):
+            cell.truncate(width, overflow="ellipsis")
+        table.add_row(*cells)
     show(table)
     if len(rows) > TALL:
         say(f"... and {len(rows) - TALL:,} more: a pipe or a file gets them all")
+
+
+def _fitting(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], room: int
+) -> tuple[int, list[int]]:
+    """Spaces between columns and their widths that fit into `room`: heads fold, then text gives way."""
+    from rich.cells import cell_len
+
+    cells = [max((cell_len(row[place]) for row in rows), default=0) for place in range(len(headings))]
+    whole = list(map(max, cells, map(len, headings)))
+    if sum(whole) + 2 * (len(whole) - 1) <= room:
+        return 2, whole
+    heads = [max(map(len, heading.split())) for heading in headings]
+    widths = list(map(max, cells, heads))
+    yielding = [place for place in range(1, len(headings)) if not right[place]]
+    for least in (LEAST_TEXT, 1):
+        while sum(widths) + len(widths) - 1 > room:
+            widest = max(yielding, key=lambda place: widths[place], default=None)
+            if widest is None or widths[widest] <= least:
+                break
+            widths[widest] -= 1
+    return 1, widths
 
 
 def _aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:

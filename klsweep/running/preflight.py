@@ -35,6 +35,10 @@ SAVED = {"adam": 3, "adamw": 3, "sgd": 2}
 REST_BYTES = 16_384
 """What a job keeps beside its weights, at least: four files of one block or more each."""
 
+V2 = ("memory.max", "memory.current")
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+"""The files of a control group that say its limit and its use."""
+
 PATIENCE_SECONDS = 120.0
 
 
@@ -104,11 +108,34 @@ def free_memory() -> int | None:
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
         found.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
-    with contextlib.suppress(OSError, ValueError):  # "max", where there is no limit
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        found.append(limit - int((group / "memory.current").read_text()))
+    found += group_room(Path("/"))
     return min(found) if found else None
+
+
+def group_room(root: Path) -> list[int]:
+    """Bytes that the control group of this process, and each above it, may still take, where one has a limit.
+
+    `root` is where /proc and /sys are. Both versions' files: control-group-v2 and cgroup-v1/memory of Linux.
+    """
+    found: list[int] = []
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        mount = root / "sys/fs/cgroup" / ("memory" if controllers else "")
+        names = V1 if controllers else V2
+        own = mount / path.lstrip("/")
+        for group in (own, *own.parents):
+            if not group.is_relative_to(mount):
+                break
+            with contextlib.suppress(OSError, ValueError):  # "max", where there is no limit
+                limit, used = (int((group / name).read_text()) for name in names)
+                found.append(limit - used)
+    return found
 
 
 def _weighed(task: Task, jobs: Sequence[Job], crew: Crew) -> dict[str, int]:

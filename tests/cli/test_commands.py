@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from klsweep import api
@@ -39,8 +41,17 @@ def test_help_names_every_command():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_has_an_example_and_it_is_one_that_parses(command):
     shown = " ".join(invoke(command, "--help").stdout.split())
-    example = re.search(rf"Example: (klsweep {command}.*)", shown)
+    example = re.search(rf"Example: klsweep ({command}.*)", shown)
     assert example, shown
+    called = get_command(app).commands[command]
+    before_pipe = shlex.split(example[1].split(" > ")[0])
+    with called.make_context(command, before_pipe[1:]) as context:  # parses, and runs nothing
+        assert context.command is called
+
+
+def test_a_wrong_example_does_not_parse():
+    with pytest.raises(Exception, match="No such option"):
+        get_command(app).commands["plan"].make_context("plan", ["sweeps/mnist.yaml", "--nope"])
 
 
 def test_help_loads_neither_torch_nor_pandas_nor_the_spec():

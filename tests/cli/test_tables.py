@@ -2,11 +2,17 @@
 
 import contextlib
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.table import Table
 
+from klsweep import api
 from klsweep.cli import screen
+from klsweep.cli.planned import show_plan
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 
 HEADINGS, RIGHT = ("job", "likelihood", "raw weight"), (False, False, True)
 ROWS = [
@@ -61,3 +67,18 @@ def test_a_terminal_gets_the_first_rows_of_a_long_table_and_how_many_more_there_
 def test_a_pipe_gets_every_row_of_a_long_table(capsys):
     screen.show_rows(HEADINGS, [(str(row), "x", "1") for row in range(3 * screen.TALL)], right=RIGHT)
     assert len(capsys.readouterr().out.splitlines()) == 1 + 3 * screen.TALL
+
+
+@pytest.mark.parametrize("name", ["smoke", "equilibria"])
+def test_a_plan_fits_a_terminal_with_one_line_a_job(monkeypatch, tmp_path, name):
+    """At 80 columns: ids whole, numbers whole, labels cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    planned = api.plan(SWEEPS / f"{name}.yaml", results=tmp_path, device="cpu")
+    with contextlib.redirect_stdout(Terminal()) as shown:
+        show_plan(planned)
+    lines = shown.getvalue().splitlines()
+    for job in planned.sweep.jobs:
+        (line,) = [line for line in lines if line.startswith(f"{job.id} ")]
+        assert len(line) <= 80
+        assert line.rstrip().endswith("to do")

@@ -1,6 +1,8 @@
 """A run that cannot fit says so before it trains, with figures that are right."""
 
+import os
 import shutil
+from pathlib import Path
 
 import fake_works
 import pytest
@@ -99,6 +101,30 @@ def test_a_memory_that_is_too_small_is_told_and_the_run_goes_on(go, sweep, monke
     assert "and 1 kB are free" in go.said()
 
 
-def test_the_free_memory_of_this_machine_is_a_number_of_bytes():
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="needs /proc")
+def test_the_free_memory_of_this_machine_is_some_of_what_it_has():
+    """The witness is the kernel's own count of pages."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     free = preflight.free_memory()
-    assert free is None or 10**6 < free < 10**15
+    assert free is not None
+    assert free <= whole
+
+
+@pytest.mark.parametrize(
+    ("line", "mount", "names"),
+    [
+        ("0::/a/b", "", ("memory.max", "memory.current")),
+        ("7:cpu,memory:/a/b", "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")),
+    ],
+)
+def test_the_least_limit_of_a_control_group_and_those_above_it_counts(tmp_path, line, mount, names):
+    """A made-up tree: the group itself has no limit, the one above it has less room than the one at the top."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"3:cpuset:/elsewhere\n{line}\n")
+    top = tmp_path / "sys/fs/cgroup" / mount
+    (top / "a/b").mkdir(parents=True)
+    for group, limit, used in ((top, 900, 100), (top / "a", 500, 200), (top / "a/b", "max", 150)):
+        for name, value in zip(names, (limit, used), strict=True):
+            (group / name).write_text(f"{value}\n")
+    assert sorted(preflight.group_room(tmp_path)) == [300, 800]
+    assert preflight.group_room(tmp_path / "absent") == []
