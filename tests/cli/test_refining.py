@@ -186,7 +186,7 @@ def test_a_weight_that_rules_give_is_left_to_its_owner(write_spec, tmp_path):
             "'--every': Input should be less than or equal to 86400",
         ),
         (["report", "r/coarse", "--watch", "--every", "1e12"], "less than or equal to 86400"),
-        (["refine", "r/coarse", "--goal", "rate<=1"], "did you mean rate_nats?"),
+        (["refine", "r/coarse", "--goal", "rat_nats<=1"], "did you mean rate_nats?"),
         (["report", "r/coarse", "--goal", "rate_nats<=many"], "many is no number"),
         (["compare", "r/coarse", "absent"], "does not exist"),
         (["compare", "r/coarse", "r/coarse", "--metric", "nope"], "no metric of both sides"),

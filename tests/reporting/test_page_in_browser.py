@@ -499,8 +499,8 @@ def test_on_paper_it_is_light_and_whole_and_has_no_controls(show, report):
     for selector in ("#choices", "#weight", "#filter", "#later", "nav"):
         assert not page.locator(selector).first.is_visible(), selector
     for verdict in report.verdicts.each:
-        for sentence in (*headline(verdict), *details(verdict)):
-            assert page.get_by_text(sentence, exact=True).first.is_visible()
+        for said in (" ".join(headline(verdict)), *details(verdict)):
+            assert page.get_by_text(said, exact=True).first.is_visible()
     assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
     shown = report.verdicts.each[0].group.named
     assert page.locator("p.setting").is_visible()
