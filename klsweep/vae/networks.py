@@ -1,4 +1,4 @@
-"""The networks behind the settings of `models.py`: an encoder to (mean, logvar) and a decoder to parameters.
+"""The networks behind the settings of `models`: an encoder to (mean, logvar) and a decoder to parameters.
 
 Fully connected networks are made of `Dense`, which takes parameters and inputs with or without a leading member
 axis; so a whole fleet of them runs as batched matrix products. Any other network is written for one model.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from klsweep.reporting import numbers
 from klsweep.reporting.verdict import Verdict, Verdicts
 from klsweep.reporting.verdict.answers import Answer
-from klsweep.reporting.verdict.sentences import details, headline, interval, lack, seeds, to_type
+from klsweep.reporting.verdict.sentences import details, headline, to_type
 from klsweep.reporting.verdict.verdict import typed
+from klsweep.reporting.verdict.words import interval, lack, seeds
 
 UNFOLDED = {"groups": 6, "tables": 2}
 """Groups that are unfolded at first, and of how many groups the tables are. On paper all of them are."""

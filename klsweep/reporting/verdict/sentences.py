@@ -10,6 +10,7 @@ from klsweep.reporting.verdict.goals import Served
 from klsweep.reporting.verdict.groups import Group
 from klsweep.reporting.verdict.variance import Implied
 from klsweep.reporting.verdict.verdict import Collapse, Verdict, measured, typed
+from klsweep.reporting.verdict.words import beta, between, count, interval, lack, listed, number, seeds
 
 METRICS = {"elbo_nats": "ELBO", "distortion_nats": "distortion", "rate_nats": "rate"}
 """What is reported of the test split at the chosen weight."""
@@ -49,41 +50,9 @@ def to_type(verdict: Verdict) -> tuple[str, ...]:
         names.setdefault(answer.value, []).append(name)
     return tuple(
         f"Raw weight for {', '.join(dict.fromkeys(each))}: "
-        + ", ".join(f"{reduction} {_number(raw)}" for reduction, raw in typed(verdict.group, weight).items())
+        + ", ".join(f"{reduction} {number(raw)}" for reduction, raw in typed(verdict.group, weight).items())
         for weight, each in names.items()
     )
-
-
-def interval(answer: Answer) -> str:
-    """`0.00316 to 0.0316`, or the open end in words."""
-    if answer.low is None and answer.high is None:
-        return "anywhere"
-    if answer.low is None:
-        return f"below {_number(answer.high)}"
-    if answer.high is None:
-        return f"above {_number(answer.low)}"
-    return f"{_number(answer.low)} to {_number(answer.high)}"
-
-
-def seeds(answer: Answer) -> str:
-    """`3 seeds`, `1 to 3 seeds`."""
-    fewest, most = answer.seeds
-    if fewest != most:
-        return f"{fewest} to {most} seeds"
-    return "1 seed" if most == 1 else f"{most} seeds"
-
-
-def lack(answer: Answer, what: str = "the best") -> str:
-    """Why the evidence is not enough, in a few words."""
-    words = {
-        Lack.SEEDS: f"{seeds(answer)}, and an interval takes {LEAST_SEEDS} at each weight, the same for the best",
-        Lack.BELOW: f"{what} may lie below the smallest weight tried",
-        Lack.ABOVE: f"{what} may lie above the largest weight tried",
-        Lack.VALIDATION: "there are no validation numbers, and test data choose nothing",
-        Lack.UNMET: "no weight tried meets it for certain",
-        Lack.SHAPE: "the curve has none",
-    }
-    return "; ".join(words[each] for each in answer.lacks)
 
 
 def few(verdict: Verdict) -> str:
@@ -108,24 +77,24 @@ def _best(verdict: Verdict) -> str:
     if found is None:
         return ""
     of = "the best validation ELBO" if found.split == "validation" else "the best test ELBO"
-    at = f"beta_norm {_number(found.value)}"
-    at += f" (beta {_beta(group, found.value)})" if group.weighs_rate else ""
+    at = f"beta_norm {number(found.value)}"
+    at += f" (beta {beta(group, found.value)})" if group.weighs_rate else ""
     alike = _alike(found)
     if why := _lack(found):
         rest = f"; {alike}" if alike else ""
         return f"Not enough evidence for {of}: {why}. Of the weights tried it is at {at}{rest}. {_tested(group, found)}"
     if not found.is_interval:
-        return f"Of the weights tried {of} is at {at}, between {_between(found)}. {_tested(group, found)}"
+        return f"Of the weights tried {of} is at {at}, between {between(found)}. {_tested(group, found)}"
     other = f"{alike}, so" if alike else "every other weight tried is worse, so"
     return (
-        f"{of[0].upper()}{of[1:]} is at {at}; {other} the optimum lies between {_between(found)} "
+        f"{of[0].upper()}{of[1:]} is at {at}; {other} the optimum lies between {between(found)} "
         f"(95 %, {seeds(found)}). {_tested(group, found)}"
     )
 
 
 def _alike(found: Answer) -> str:
     others = [weight for weight in found.among if weight != found.value]
-    return f"{_listed(others)} cannot be told from it" if others else ""
+    return f"{listed(others)} cannot be told from it" if others else ""
 
 
 def _tested(group: Group, found: Answer) -> str:
@@ -138,7 +107,7 @@ def _tested(group: Group, found: Answer) -> str:
         if metric in of
     ]
     units = float(of["active_units"]) if "active_units" in of else math.nan
-    active = "" if math.isnan(units) else f"; {_count(units)} of {group.latent_dim} units are active"
+    active = "" if math.isnan(units) else f"; {count(units)} of {group.latent_dim} units are active"
     squared = f"; {sheets.UNNORMALISED}" if sheets.is_unnormalised(group.ok) else ""
     return f"There the test split has {', '.join(words)} nats{active}{squared}."
 
@@ -146,19 +115,19 @@ def _tested(group: Group, found: Answer) -> str:
 def _bound(found: Answer) -> str:
     where = "validation data" if found.split == "validation" else "the test split, which chooses nothing,"
     unsure = f"; not enough evidence: {_lack(found)}" if _lack(found) else ""
-    return f"The importance-weighted bound on {where} is best at {_number(found.value)} ({interval(found)}{unsure})."
+    return f"The importance-weighted bound on {where} is best at {number(found.value)} ({interval(found)}{unsure})."
 
 
 def _collapse(verdict: Verdict) -> str:
     found, group = verdict.collapse, verdict.group
     if found is None:
         return ""
-    largest = _number(float(group.weights[-1]))
+    largest = number(float(group.weights[-1]))
     if found.gone.low is None and found.gone.value is None:
         return "No unit is active on average at any weight tried: all have collapsed, the smallest weight included."
     if found.falls.high is None and found.falls.value is None:
         return _no_fall(found, group.latent_dim, largest)
-    first = f"Active units, {_count(found.at_first)} of {group.latent_dim} at the smallest weight, "
+    first = f"Active units, {count(found.at_first)} of {group.latent_dim} at the smallest weight, "
     falls = f"begin to fall at {_passed(found.falls)}"
     if found.gone.high is None and found.gone.value is None:
         return f"{first}{falls}; some are still active at the largest weight tried, {largest}."
@@ -169,7 +138,7 @@ def _no_fall(found: Collapse, latent_dim: int, largest: str) -> str:
     """Units that do not become fewer may all be active, or as few as they were at the smallest weight."""
     if found.at_first >= latent_dim - HALF_A_UNIT:
         return f"No collapse up to the largest weight tried, {largest}."
-    first, last, most = (_count(units) for units in (found.at_first, found.at_last, found.at_most))
+    first, last, most = (count(units) for units in (found.at_first, found.at_last, found.at_most))
     if found.at_most - found.at_first <= HALF_A_UNIT:
         return f"Active units stay at {first} of {latent_dim} from the smallest weight tried to the largest, {largest}."
     between = f", {most} in between" if found.at_most - found.at_last > HALF_A_UNIT else ""
@@ -190,7 +159,7 @@ def _no_beta(group: Group) -> str:
 
 def _passed(found: Answer) -> str:
     """`about 0.12 (0.1 to 0.316)`."""
-    about = f"about {_number(found.value)} " if found.value is not None else ""
+    about = f"about {number(found.value)} " if found.value is not None else ""
     if found.seeds[0] < LEAST_SEEDS <= found.seeds[1]:
         unsure = f"; not enough evidence for an interval: {seeds(found)}"
     else:
@@ -204,7 +173,7 @@ def _knee(found: Answer) -> str:
     if found.value is None:
         return "The rate-distortion curve has no knee among the weights tried."
     alike = f"; {_alike(found)}" if _alike(found) else ""
-    at = f"{_number(found.value)}{alike}"
+    at = f"{number(found.value)}{alike}"
     if why := _lack(found, "it"):
         return f"Not enough evidence for the knee of the rate-distortion curve, here at {at}: {why}."
     return f"The knee of the rate-distortion curve is at {at} ({interval(found)})."
@@ -215,7 +184,7 @@ def _served(each: Served) -> str:
     split = each.split
     if each.goal.bound is not None:
         return f"Goal {text}, on the {split} split: {_bounds(each)}."
-    at = f"best at {_number(found.value)} ({interval(found)}, {seeds(found)})"
+    at = f"best at {number(found.value)} ({interval(found)}, {seeds(found)})"
     unsure = f"; not enough evidence: {_lack(found)}" if _lack(found) else ""
     return f"Goal {text}, on the {split} split: {at}{unsure}."
 
@@ -231,9 +200,9 @@ def _bounds(each: Served) -> str:
     if crossed:
         where = f"holds {'from' if each.upwards else 'up to'} {_passed(crossed)}"
     else:
-        where = f"holds at {_listed(each.holds)}"
+        where = f"holds at {listed(each.holds)}"
     unsure = f"; not enough evidence that it is the best: {_lack(found)}" if _lack(found) else ""
-    best = f"{_number(found.value)} has the best ELBO ({interval(found)})"
+    best = f"{number(found.value)} has the best ELBO ({interval(found)})"
     return f"{where}; of the weights at which it does, {best}{unsure}"
 
 
@@ -242,31 +211,8 @@ def _implied(found: Implied, group: Group) -> str:
     assert weight.value is not None
     scale = group.input_dim / group.latent_dim
     limits = f", {interval(weight)}" if weight.is_interval else ""
-    at = f"sigma^2 is {_number(found.sigma2)} at beta {_number(found.at_beta)}"
-    beta = f"beta {_number(weight.value * scale)}, beta_norm {_number(weight.value)}{limits}"
+    at = f"sigma^2 is {number(found.sigma2)} at beta {number(found.at_beta)}"
+    beta = f"beta {number(weight.value * scale)}, beta_norm {number(weight.value)}{limits}"
     return (
         f"The learned {at}: against a plain squared error (likelihood mse) that is {beta} ({seeds(weight)})."
     )
-
-
-def _listed(weights: "tuple[float, ...] | list[float]") -> str:
-    words = [_number(weight) for weight in weights]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _between(answer: Answer) -> str:
-    return f"{_number(answer.low)} and {_number(answer.high)}"
-
-
-def _count(units: float) -> str:
-    """A mean of counts, to a tenth."""
-    return f"{units:.1f}".removesuffix(".0")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else numbers.significant(value)
-
-
-def _beta(group: Group, weight: float | None) -> str:
-    assert weight is not None
-    return _number(weight * group.input_dim / group.latent_dim)

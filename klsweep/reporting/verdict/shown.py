@@ -9,8 +9,9 @@ from typing import Any
 from klsweep.reporting.tables import escaped
 from klsweep.reporting.verdict.answers import Answer
 from klsweep.reporting.verdict.refine import REFINED
-from klsweep.reporting.verdict.sentences import details, few, headline, interval, lack, seeds, to_type
+from klsweep.reporting.verdict.sentences import details, few, headline, to_type
 from klsweep.reporting.verdict.verdict import Verdict, Verdicts, typed
+from klsweep.reporting.verdict.words import interval, lack, seeds
 
 GROUPS_SHOWN = 6  # on the screen; summary.md has them all
 WIDTH = 79
