@@ -13,6 +13,7 @@ from klsweep.cli.calculator import weights
 from klsweep.cli.compare import compare
 from klsweep.cli.export import export
 from klsweep.cli.forecast import forecast
+from klsweep.cli.listing import kinds, schema
 from klsweep.cli.measured import measure
 from klsweep.cli.refine import refine
 from klsweep.cli.screen import complain, say, say_json
@@ -242,46 +243,8 @@ def report(
         open_pages(reports)
 
 
-@app.command(epilog="Example: klsweep kinds schedule")
-def kinds(
-    family: Annotated[
-        str | None,
-        typer.Argument(help="dataset, model, likelihood, objective, schedule or metrics; all without it."),
-    ] = None,
-    *,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw the schedules instead: FILE.png.", show_default=False),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List every part a spec can choose. Settings, defaults and source of each."""
-    from klsweep.cli.kinds import kinds_json, show_kinds
-
-    if plot is not None:
-        if family != "schedule":
-            raise KlsweepError("--plot draws schedules: write klsweep kinds schedule --plot FILE.png")
-        from klsweep.cli.drawn import draw_schedules
-
-        kinds_drawn = draw_schedules(plot)
-        if as_json:
-            say_json({"plot": str(plot)})
-        else:
-            say(f"{kinds_drawn} schedules drawn in {plot}")
-    elif as_json:
-        say_json(kinds_json(family))
-    else:
-        show_kinds(family)
-
-
-@app.command(epilog="Example: klsweep schema > klsweep.schema.json")
-def schema() -> None:
-    """Print the JSON Schema of a spec, for editors."""
-    from klsweep.spec import schema as spec_schema
-
-    say_json(spec_schema())
-
-
+app.command(epilog="Example: klsweep kinds schedule")(kinds)
+app.command(epilog="Example: klsweep schema > klsweep.schema.json")(schema)
 app.command(epilog="Example: klsweep compare results/mnist schedule=constant schedule=linear")(compare)
 app.command(epilog="Example: klsweep refine results/mnist --goal 'rate_nats<=20'")(refine)
 app.command(epilog="Example: klsweep forecast mnist latent_dim=2,10 --out ahead")(forecast)

@@ -5,7 +5,6 @@ numbers themselves. Settings that share no seed are not compared.
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from klsweep.errors import KlsweepError
-from klsweep.reporting import numbers, rows, settings, sheets, stats
+from klsweep.reporting import chosen, numbers, rows, settings, sheets, stats
 from klsweep.reporting.stats import Paired
 from klsweep.result import Status
 from klsweep.store import Store, sweeps
@@ -27,7 +26,6 @@ FORMS = (
 REAL = 0.05  # after Holm's adjustment
 LEAST_PAIRS = 3
 """Of two the scatter has one degree of freedom, and the t test stands or falls with the shape of the noise."""
-OUTSIDE_BRACKETS = re.compile(r",(?![^(]*\))")
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,8 @@ def compare_paths(path: str, others: Sequence[str], metrics: Sequence[str] = ())
     first = stats.rounded(first)
     if len(others) != 2 or not all("=" in other for other in others):
         raise KlsweepError(f"{' '.join(others) or path}: there is nothing to compare it with: {FORMS}")
-    filters = [_filters(other, first) for other in others]
-    sides = [(other, _kept(first, each, other)) for other, each in zip(others, filters, strict=True)]
+    filters = [chosen.filters(other, first) for other in others]
+    sides = [(other, chosen.kept(first, each, other)) for other, each in zip(others, filters, strict=True)]
     return compare(sides[0], sides[1], metrics=metrics, apart={name for each in filters for name in each})
 
 
@@ -157,43 +155,6 @@ def _in_same_columns(
         if pd.api.types.is_numeric_dtype(one[name]) != pd.api.types.is_numeric_dtype(other[name]):
             one, other = (side.assign(**{name: side[name].map(settings.text)}) for side in (one, other))
     return stats.rounded(one), stats.rounded(other)
-
-
-def _filters(text: str, table: pd.DataFrame) -> dict[str, str]:
-    """`key=value,key=value` as columns and values; commas inside brackets belong to a value."""
-    known = [*settings.columns(table), "seed"]
-    found = {}
-    for piece in OUTSIDE_BRACKETS.split(text):
-        key, equals, value = (part.strip() for part in piece.partition("="))
-        if not equals or key not in known:
-            raise KlsweepError(f"{text}: {key}: no setting of this sweep: allowed: {', '.join(known)}")
-        found[key] = value
-    return found
-
-
-def _kept(table: pd.DataFrame, filters: dict[str, str], text: str) -> pd.DataFrame:
-    """The runs with these settings; a part may be named by its kind alone where that is one setting."""
-    for key, value in filters.items():
-        labels = {name: settings.text(name) for name in table[key].unique()}
-        chosen = [name for name, label in labels.items() if _is(name, label, value)]
-        chosen = chosen or [name for name, label in labels.items() if label.partition("(")[0] == value]
-        if len(chosen) != 1:
-            what = f"{len(chosen)} values of {key}" if chosen else f"no run has {key} {value}"
-            raise KlsweepError(f"{text}: {what}: allowed: one of {', '.join(labels.values())}")
-        table = table[table[key] == chosen[0]]
-    return table
-
-
-def _is(value: object, label: str, asked: str) -> bool:
-    """The same text, or the same number to as many digits as were typed."""
-    if label == asked:
-        return True
-    try:
-        number = float(asked)
-    except ValueError:
-        return False
-    digits = len(re.sub(r"[eE].*|[^0-9]", "", asked).lstrip("0")) or 1
-    return isinstance(value, int | float | np.number) and float(f"{float(value):.{digits}g}") == number
 
 
 def _metrics(asked: Sequence[str], one: pd.DataFrame, other: pd.DataFrame) -> list[str]:
