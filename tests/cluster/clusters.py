@@ -110,6 +110,8 @@ class DaskCluster:
         self.scheduler = self._begin("scheduler", *options, "--port", "0")
         self.address = until(self._address, "the scheduler's address")
         self.workers = self._begin("worker", self.address, "--nworkers", "2", "--nthreads", "1", *options)
+        log = self.file.with_name("worker.log")
+        until(lambda: log.read_text().count("Registered to") == 2, "both workers")
 
     def _begin(self, what: str, *options: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "dask", what, *options]

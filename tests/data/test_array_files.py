@@ -176,7 +176,7 @@ FINE = np.random.default_rng(0).random((20, 2))
         ({"x": np.where(FINE.max() == FINE, np.nan, FINE)}, {}, "1 values that are NaN.*first at"),
         ({"x": FINE * 1e300}, {}, "too large for float32.*3.4e[+]38"),
         ({"x": FINE[:1]}, {}, "no training data"),
-        ({"x": FINE[:0]}, {}, "no training data"),
+        ({"x": FINE[:0]}, {}, "has no data"),
         ({"x": FINE - 1}, {"binarize": "dynamic"}, "values run from.*scale: unit"),
         (
             {"images": FINE},

@@ -105,10 +105,11 @@ def test_the_standing_shows_what_runs_now_and_reading_it_disturbs_nothing(go, sw
     four = sweep([0, 1], overrides=["latent_dim=2,3"])
 
     def listen(event):
-        if isinstance(event, EpochDone):
+        if isinstance(event, FleetStarted):
             seen.append(standing(Store(go.results / "fake")))
+            (go.results / "go").touch()
 
-    go(four, fake_works.obedient, listen=listen)
+    go(four, fake_works.until_let_go, listen=listen)
     assert (seen[0].running, seen[0].missing, seen[0].jobs) == (2, 2, 4)
     after = standing(Store(go.results / "fake"))
     assert (after.running, after.missing, after.finished) == (0, 0, {Status.OK: 4})
