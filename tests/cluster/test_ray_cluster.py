@@ -36,7 +36,9 @@ def test_a_lost_ray_cluster_ends_the_run_in_words_and_the_same_command_finishes_
 ):
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", LOST_SECONDS)
     run = start("--results", "ray", "--backend", "ray")
-    until(lambda: trainers(run.process.pid), "a fleet")
+    hosts = until(lambda: trainers(run.process.pid), "a fleet")
+    for each in {pid for training in hosts.values() for pid in training}:
+        os.kill(each, signal.SIGSTOP)  # or the fleets would be done before Ray misses its head
     processes = below(run.process.pid)
     (head,) = [pid for pid in processes if "gcs/gcs_server" in command_of(pid)]
     os.kill(head, signal.SIGKILL)
