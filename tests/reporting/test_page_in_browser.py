@@ -88,7 +88,7 @@ def show(browser):
         page.goto(path.as_uri())
         assert heard.pop(0) == path.as_uri()
         reloading.update([path.as_uri()] if reloads else [])
-        page.wait_for_function("document.querySelector('#runs-table thead th') !== null")
+        page.wait_for_function("() => document.querySelector('#runs-table thead th') !== null")
         return page
 
     yield open_page
@@ -345,7 +345,7 @@ def test_a_filter_that_every_run_passes_leaves_them_all(show, report):
     page.get_by_label("filter").fill(f"rate_nats<{report.runs['rate_nats'].max() + 1!r}")
     page.locator("#runs-said", has_text="1 to 25 of 32 runs found, all there are").wait_for()
     page.get_by_label("filter").fill("")
-    page.wait_for_function("document.querySelector('#runs-said').textContent === '1 to 25 of 32 runs'")
+    page.wait_for_function("() => document.querySelector('#runs-said').textContent === '1 to 25 of 32 runs'")
 
 
 def test_a_job_opens_by_its_link_with_settings_curve_and_error(show, tmp_path):
@@ -368,7 +368,7 @@ def test_a_job_opens_by_its_link_with_settings_curve_and_error(show, tmp_path):
             assert any(line == pytest.approx(expected, rel=1e-6) for line in lines)
         page.keyboard.press("Escape")
         dialog.wait_for(state="hidden")
-        page.wait_for_function("location.hash === ''")
+        page.wait_for_function("() => location.hash === ''")
 
 
 def test_every_control_is_reached_by_the_tab_key_and_has_a_name(show, report):
