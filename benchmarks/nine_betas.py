@@ -13,7 +13,6 @@ in the same run. `--device cuda` asks the same of a GPU.
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -41,10 +40,9 @@ Ends = Mapping[float, tuple[float, float]]  # distortion and rate by beta
 
 @dataclass(frozen=True)
 class Timed:
-    """One whole command: wall and CPU seconds, what became of each beta, and the training's seconds where known."""
+    """One whole command: wall seconds, what became of each beta, and the training's seconds where known."""
 
     seconds: float
-    cpu_seconds: float  # of all its processes; on a machine that other work shares, the fairer of the two
     ends: Ends
     training: float | None = None
 
@@ -66,37 +64,31 @@ def klsweep(data: Path, epochs: int, device: str, precision: str) -> Timed:
         file = Path(folder) / "nine.yaml"
         file.write_text(json.dumps(spec))
         options = ("--results", f"{folder}/results", "--data-dir", str(data), "--device", device)
-        seconds, cpu, _ = timed([sys.executable, "-m", "klsweep", "run", str(file), *options])
+        seconds, _ = timed([sys.executable, "-m", "klsweep", "run", str(file), *options])
         rows = [record.row for record in Store(Path(folder) / "results" / "nine").records()]
     ends = {float(row["beta"]): (float(row["distortion_nats"]), float(row["rate_nats"])) for row in rows}
     hands = cores() if device == "cpu" else 1
-    return Timed(seconds, cpu, ends, sum(float(row["train_seconds"]) for row in rows) / hands)
+    return Timed(seconds, ends, sum(float(row["train_seconds"]) for row in rows) / hands)
 
 
 def rival(python: str, script: str, data: Path, epochs: int, *options: str) -> Timed:
     """A rival's script in a process of its own, less what it takes for measuring."""
     betas = [str(beta) for beta in BETAS]
     base = [python, str(HERE / script), "--betas", *betas, "--epochs", str(epochs), "--data", str(data)]
-    seconds, cpu, printed = timed([*base, *options])
+    seconds, printed = timed([*base, *options])
     said = json.loads(printed.splitlines()[-1])
     ends = {float(beta): (end[0], end[1]) for beta, end in said["ends"].items()}
-    return Timed(seconds - said["measuring"], cpu - said["measuring"], ends)
+    return Timed(seconds - said["measuring"], ends)
 
 
-def timed(command: list[str]) -> tuple[float, float, str]:
-    """Wall and CPU seconds and standard output; ends here with the output of one that fails."""
-    started, used = time.perf_counter(), _used()
+def timed(command: list[str]) -> tuple[float, str]:
+    """Wall seconds and standard output; ends here with the output of one that fails."""
+    started = time.perf_counter()
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds, cpu = time.perf_counter() - started, _used() - used
+    seconds = time.perf_counter() - started
     if ran.returncode:
         sys.exit(f"{' '.join(command)}\n{ran.stdout}\n{ran.stderr}")
-    return seconds, cpu, ran.stdout
-
-
-def _used() -> float:
-    """CPU seconds of all children that have ended, and of theirs."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+    return seconds, ran.stdout
 
 
 def with_pythae(folder: Path) -> str:
@@ -185,8 +177,6 @@ def show(found: Mapping[str, Timed], peaks: Mapping[str, float], operations: flo
         "",
         "seconds",
         "x pythae",
-        "CPU s",
-        "x pythae",
         "of peak",
         *(f"D + R, beta {beta:g}" for beta in shown),
     )
@@ -194,10 +184,10 @@ def show(found: Mapping[str, Timed], peaks: Mapping[str, float], operations: flo
     for name, each in found.items():
         ends = [min(each.ends.items(), key=lambda end: abs(end[0] - beta))[1] for beta in shown]
         share = f"{100 * operations / each.training / peaks[name.split()[-1]]:.0f} %" if each.training else ""
-        times = [(each.seconds, pythae.seconds if pythae else None)]
-        times.append((each.cpu_seconds, pythae.cpu_seconds if pythae else None))
-        cells = [cell for own, its in times for cell in (f"{own:.1f}", f"{its / own:.2f}" if its else "")]
-        table.add_row(name, *cells, share, *(f"{one:.2f} + {two:.2f}" for one, two in ends))
+        ratio = f"{pythae.seconds / each.seconds:.2f}" if pythae else ""
+        table.add_row(
+            name, f"{each.seconds:.1f}", ratio, share, *(f"{one:.2f} + {two:.2f}" for one, two in ends)
+        )
     console = Console(width=150)
     console.print(table)
     said = ", ".join(f"{name} {value / 1e9:.0f} GF/s" for name, value in peaks.items())
