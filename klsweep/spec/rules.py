@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ class Rules:
         model, params = job.model, job.likelihood.params_per_value
         found = "tokens" if facts.vocabulary else "quantities"
         if model.reads not in (found, "any"):
-            free = [name for name, part in kinds(("model",)).items() if vars(part)["reads"] == found]
+            free = [
+                name for name, part in kinds(("model",)).items() if getattr_static(part, "reads") == found
+            ]
             default = "" if draft["model"].layers else " (the default)"
             what = (
                 f"model: {model.kind}{default} reads {model.reads}; the data, {job.dataset.name}, are {found}"
@@ -69,7 +72,11 @@ class Rules:
         found = self._once("support", (dataset,), lambda: _extent(dataset, facts, self.data_dir))
         default = "" if draft["likelihood"].layers else " (the default)"
         what = f"likelihood: {job.likelihood.kind}{default} needs values in [0, 1]; those of {dataset.name} {found}"
-        free = [name for name, part in kinds(("likelihood",)).items() if vars(part)["support"] == "real line"]
+        free = [
+            name
+            for name, part in kinds(("likelihood",)).items()
+            if getattr_static(part, "support") == "real line"
+        ]
         fix = f"write likelihood: {free[0]}, or bring the values to [0, 1]" if free else ""
         yield Mistake(_place(draft, "likelihood"), what, f"allowed: {', '.join(free)}", fix)
 
@@ -92,7 +99,9 @@ def _tokens(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
     if likelihood.tokens == facts.vocabulary:
         return
     default = "" if draft["likelihood"].layers else " (the default)"
-    about = [name for name, part in kinds(("likelihood",)).items() if vars(part)["support"] == "tokens"]
+    about = [
+        name for name, part in kinds(("likelihood",)).items() if getattr_static(part, "support") == "tokens"
+    ]
     if not facts.vocabulary:
         what = f"likelihood: {likelihood.kind} is of tokens; the data, {dataset.name}, are quantities"
         allowed = ", ".join(name for name in kinds(("likelihood",)) if name not in about)
@@ -108,7 +117,11 @@ def _tokens(job: Job, facts: Facts, draft: Draft) -> Iterator[Mistake]:
 def _objective(job: Job, draft: Draft) -> Iterator[Mistake]:
     """Tokens have no mean, so their reconstructions have no squared error."""
     if job.likelihood.tokens and job.objective.watches_error:
-        free = [name for name, part in kinds(("objective",)).items() if not vars(part).get("watches_error")]
+        free = [
+            name
+            for name, part in kinds(("objective",)).items()
+            if not getattr_static(part, "watches_error", False)
+        ]
         what = f"objective: {job.objective.kind} watches the squared error, and tokens have none"
         yield Mistake(
             _place(draft, "objective"), what, f"allowed: {', '.join(free)}", "take another objective"

@@ -285,9 +285,8 @@ class Store:
 
 def sweeps(path: Path) -> tuple[Store, ...]:
     """The sweeps at `path`: a results root, or the directory of one sweep. `StoreError` if there is none."""
-    if (path / "jobs").is_dir() and not (
-        path / "jobs" / "jobs"
-    ).is_dir():  # else a sweep of this name is in it
+    jobs = path / "jobs"
+    if jobs.is_dir() and not (jobs / "jobs").is_dir():  # else it is a sweep of this name
         return (Store(path),)
     found = tuple(Store(jobs.parent) for jobs in sorted(path.glob("*/jobs")) if jobs.is_dir())
     if not found:

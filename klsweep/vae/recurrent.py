@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from klsweep.tokens import BOS, FIRST, PAD, UNK
 from klsweep.vae.adapted import Adapted
-from klsweep.vae.models import Gru, Lstm, Shape
+from klsweep.vae.models import Shape
+from klsweep.vae.models.sentences import Recurrent
 
 Cell = Literal["lstm", "gru"]
 CELLS: dict[Cell, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -137,7 +138,7 @@ class OneForAll(nn.Module):
         return self.logits.expand(len(z), self.length, -1)
 
 
-def recurrent(model: Lstm | Gru, shapes: tuple[Shape, int, int]) -> Adapted:
+def recurrent(model: Recurrent, shapes: tuple[Shape, int, int]) -> Adapted:
     """The network of an `lstm` or a `gru`."""
     (length,), latent_dim, outputs = shapes
     vocabulary = outputs + FIRST

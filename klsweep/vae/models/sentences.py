@@ -11,64 +11,47 @@ if TYPE_CHECKING:
     from klsweep.vae.networks import Vae
 
 
-class Lstm(Part):
+class Recurrent(Part):
+    """What recurrent encoders and decoders of sentences have in common, whatever their cell."""
+
+    kind: Literal["lstm", "gru"]
+    stacks_on_cpu: ClassVar[bool] = False  # torch's recurrent layers take no member axis
+    stacks_on_gpu: ClassVar[bool] = False
+    reads: ClassVar[Values] = "tokens"
+
+    hidden: Width = Field(default=128, description="width of the state, of encoder and decoder")
+    embedding: Width = Field(default=128, description="width of the words' vectors, of each its own")
+    word_dropout: Share = Field(
+        default=0.0, description="chance that a word given to the decoder becomes <unk>"
+    )
+    dropout: Share = Field(default=0.0, description="of the decoder's word vectors and states, in training")
+    plain: bool = Field(
+        default=False, description="no encoder and no code: the language model, whose rate is 0"
+    )
+
+    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
+        """The network for one model; its initial values come from torch's current generator."""
+        from klsweep.vae.recurrent import recurrent
+
+        return recurrent(self, (input_shape, latent_dim, params_per_value))
+
+    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
+        """Why the model cannot take data of this shape; empty where it can."""
+        return _no_sentences(self.kind, input_shape)
+
+
+class Lstm(Recurrent):
     """LSTM encoder and decoder of sentences; the decoder has the code at every step, and the words before."""
 
     kind: Literal["lstm"] = "lstm"
     source: ClassVar[str] = "Bowman et al. 2015, section 3; word dropout: section 3.1"
-    stacks_on_cpu: ClassVar[bool] = False  # torch's recurrent layers take no member axis
-    stacks_on_gpu: ClassVar[bool] = False
-    reads: ClassVar[Values] = "tokens"
-
-    hidden: Width = Field(default=128, description="width of the state, of encoder and decoder")
-    embedding: Width = Field(default=128, description="width of the words' vectors, of each its own")
-    word_dropout: Share = Field(
-        default=0.0, description="chance that a word given to the decoder becomes <unk>"
-    )
-    dropout: Share = Field(default=0.0, description="of the decoder's word vectors and states, in training")
-    plain: bool = Field(
-        default=False, description="no encoder and no code: the language model, whose rate is 0"
-    )
-
-    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
-        """The network for one model; its initial values come from torch's current generator."""
-        from klsweep.vae.recurrent import recurrent
-
-        return recurrent(self, (input_shape, latent_dim, params_per_value))
-
-    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
-        """Why the model cannot take data of this shape; empty where it can."""
-        return _no_sentences("lstm", input_shape)
 
 
-class Gru(Part):
+class Gru(Recurrent):
     """GRU encoder and decoder of sentences, otherwise as `lstm`."""
 
     kind: Literal["gru"] = "gru"
     source: ClassVar[str] = "Bowman et al. 2015, section 3, with the cell of Cho et al. 2014"
-    stacks_on_cpu: ClassVar[bool] = False  # torch's recurrent layers take no member axis
-    stacks_on_gpu: ClassVar[bool] = False
-    reads: ClassVar[Values] = "tokens"
-
-    hidden: Width = Field(default=128, description="width of the state, of encoder and decoder")
-    embedding: Width = Field(default=128, description="width of the words' vectors, of each its own")
-    word_dropout: Share = Field(
-        default=0.0, description="chance that a word given to the decoder becomes <unk>"
-    )
-    dropout: Share = Field(default=0.0, description="of the decoder's word vectors and states, in training")
-    plain: bool = Field(
-        default=False, description="no encoder and no code: the language model, whose rate is 0"
-    )
-
-    def build(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> "Vae":
-        """The network for one model; its initial values come from torch's current generator."""
-        from klsweep.vae.recurrent import recurrent
-
-        return recurrent(self, (input_shape, latent_dim, params_per_value))
-
-    def misfit(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> str:  # noqa: ARG002
-        """Why the model cannot take data of this shape; empty where it can."""
-        return _no_sentences("gru", input_shape)
 
 
 class Unigram(Part):
