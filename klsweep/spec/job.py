@@ -19,7 +19,7 @@ from klsweep.vae.weights import Reduction, Unit, Weighting, weighting
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(gt=0)]
-Precision = Literal["fp32", "bf16", "auto"]
+Precision = Literal["fp32", "tf32", "bf16", "auto"]
 NotNegativeCount = Annotated[int, Field(ge=0)]
 
 FAMILIES: dict[str, Any] = {
@@ -52,7 +52,9 @@ class Train(Settings):
     precision: Precision = Field(
         default="fp32",
         exclude_if=lambda precision: precision == "fp32",  # jobs keep the ids they had without a choice
-        description="of the networks in training; auto: bf16 where the device is fast at it",
+        description=(
+            "of the networks in training; tf32: products of 11 bits on a GPU; auto: bf16 where the device is fast at it"
+        ),
     )
 
     @model_validator(mode="before")

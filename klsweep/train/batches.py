@@ -16,7 +16,7 @@ left, and of a large data set a small part, so that the batches are others in ev
 def epoch_batches(
     fleet: Fleet, train: Tensor, epoch: int, *, dynamic: bool, lengths: Tensor | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(x [member, batch, *input_shape], noise [member, batch, latent]) of `epoch`, counted from 0.
+    """(x [seed, batch, *input_shape], noise [seed, batch, latent]) of `epoch`, counted from 0.
 
     Every datum of `train` [n, *input_shape] comes once; the last batch may be smaller. With `dynamic`, the data
     are probabilities and each x is drawn from them. With `lengths` [n], those of a batch are alike.
@@ -28,8 +28,8 @@ def epoch_batches(
     coins = [streams.generator(seed, "binarize", epoch) for seed in fleet.seeds]
     for low in range(0, size, fleet.batch_size):
         span = slice(low, low + fleet.batch_size)
-        x = train[order[:, span]]
-        yield of_members(fleet, _tossed(x, coins) if dynamic else x), of_members(fleet, noise[:, span])
+        x = _taken(train, order[:, span])
+        yield _tossed(x, coins) if dynamic else x, noise[:, span]
 
 
 def of_members(fleet: Fleet, of_seeds: Tensor) -> Tensor:
@@ -53,6 +53,11 @@ def _order(seed: int, epoch: int, size: int, batched: tuple[int, Tensor | None])
     return torch.cat([shuffled.flatten(), order[whole.numel() :]])
 
 
+def _taken(train: Tensor, order: Tensor) -> Tensor:
+    """train[order] [seed, batch, *input_shape], by `index_select`, which copies a datum at once and not by numbers."""
+    return train.index_select(0, order.flatten()).view(*order.shape, *train.shape[1:])
+
+
 def noise_for(fleet: Fleet, size: int, purpose: streams.Purpose, epoch: int = 0) -> Tensor:
     """Standard normal noise [seed, size, latent] on the fleet's device."""
     shape = (size, fleet.lead.latent_dim)
@@ -63,5 +68,7 @@ def noise_for(fleet: Fleet, size: int, purpose: streams.Purpose, epoch: int = 0)
 def _tossed(probabilities: Tensor, coins: list[torch.Generator]) -> Tensor:
     """x ~ Bernoulli(probabilities) [seed, batch, *input_shape], each seed by its own generator."""
     shape = probabilities.shape[1:]
-    uniform = torch.stack([torch.rand(shape, generator=coin) for coin in coins]).to(probabilities.device)
+    uniform = torch.stack([torch.rand(shape, generator=coin) for coin in coins])
+    if probabilities.is_cuda:  # from pinned memory the copy goes on beside the steps
+        uniform = uniform.pin_memory().to(probabilities.device, non_blocking=True)
     return (uniform < probabilities).to(probabilities.dtype)

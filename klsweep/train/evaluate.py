@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import vmap
 
 from klsweep.train.batches import noise_for, of_members
 from klsweep.train.fleet import Fleet, Members, Output
@@ -42,7 +41,8 @@ def evaluate(fleet: Fleet, members: Members, split: Tensor, *, purpose: Purpose,
     sums: dict[str, Tensor] = {}
     shift: Tensor | None = None
     for x, noise in _chunks(fleet, split, purpose):
-        seen = _measure(fleet, members, (x, noise), weight)
+        with fleet.products(training=False):
+            seen = _measure(fleet, members, (x, noise), weight)
         mean = seen.pop("mean")
         shift = mean.mean(1, keepdim=True) if shift is None else shift  # near the mean, so squares stay small
         seen |= {"shifted": mean - shift, "shifted_squared": (mean - shift).square()}
@@ -90,5 +90,5 @@ def _measure(
     x, noise = inputs
     output = fleet.forward(members.parameters, x, noise)
     own = likelihood.own_of(members.own, members.likelihood)
-    measured: dict[str, Tensor] = vmap(of_one)(x, output, own, members.objective, weight)
+    measured: dict[str, Tensor] = fleet.each(of_one)(x, output, own, members.objective, weight)
     return measured

@@ -20,7 +20,9 @@ from klsweep.train.batches import epoch_batches
 from klsweep.train.continuing import State, restore, save
 from klsweep.train.evaluate import evaluate
 from klsweep.train.fleet import Fleet, assemble
-from klsweep.train.optimizers import clip_per_member, learning_rate, optimizer, set_learning_rate
+from klsweep.train.optimizers import learning_rate, optimizer, set_learning_rate
+from klsweep.train.recorded import Recorded, can_be_recorded
+from klsweep.train.step import Inputs, Step
 
 CPU = torch.device("cpu")
 
@@ -50,18 +52,21 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     further away than `setting.grace_seconds`.
     """
     fleet, members = assemble(jobs, data.train.shape[1:], train_size=len(data.train), device=setting.device)
-    state = State(members, optimizer(fleet.lead.train, members.parameters.values()))
+    state = State(members, optimizer(fleet.lead.train, members.parameters.values(), setting.device))
     restore(state, fleet, setting.directory)
     train_x, valid_x, test_x = (
         torch.from_numpy(split).to(setting.device) for split in (data.train, data.valid, data.test)
     )
     lengths = None if data.lengths is None else torch.from_numpy(data.lengths)
     epoch_of = partial(epoch_batches, fleet, train_x, dynamic=data.dynamic, lengths=lengths)
+    step = Step(fleet, state)
+    take = Recorded(step) if can_be_recorded(fleet) else step
     saved = time.monotonic()
     while state.epoch < fleet.epochs and None in outcome.diverged_at(state.curve, len(jobs)):
         started = time.monotonic()
-        trained = _epoch(fleet, state, epoch_of(state.epoch), setting)
-        state.curve.append(np.concatenate([trained, _validate(fleet, state, valid_x)]))
+        with fleet.products(training=True):
+            _epoch(fleet, state, take, epoch_of(state.epoch), setting)
+        state.curve.append(np.concatenate([step.means(), _validate(fleet, state, valid_x)]))
         state.epoch += 1
         state.seconds += time.monotonic() - started
         setting.on_epoch(state.epoch, fleet.epochs)
@@ -80,33 +85,22 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
 
 
 def _epoch(
-    fleet: Fleet, state: State, batches: Iterator[tuple[Tensor, Tensor]], setting: Setting
-) -> NDArray[np.float64]:
-    """One pass over the training data; running means of loss, distortion and rate [3, member]."""
-    members, clip = state.members, fleet.lead.train.clip
-    sums = torch.zeros(3, len(fleet.jobs), dtype=torch.float64, device=fleet.device)
-    seen = 0
+    fleet: Fleet,
+    state: State,
+    take: Callable[[Inputs], None],
+    batches: Iterator[tuple[Tensor, Tensor]],
+    setting: Setting,
+) -> None:
+    """One pass over the training data."""
     steps = range(fleet.steps)[fleet.steps_of(state.epoch)]
     started = asked = time.monotonic()
     for step, (x, noise) in zip(steps, batches, strict=False):  # `train.steps` may cut the last epoch short
         set_learning_rate(state.optimizer, learning_rate(fleet.lead.train, step / fleet.steps))
-        weight = fleet.progress_weights[step]
-        measured = fleet.losses(members, x, noise, weight)
-        state.optimizer.zero_grad(set_to_none=True)
-        loss = measured.loss.sum()  # members share no parameter, so each gets its own gradient
-        loss.backward()  # type: ignore[no-untyped-call]
-        if clip is not None:
-            clip_per_member(members.parameters.values(), clip)
-        state.optimizer.step()
-        fleet.remember(members, measured, weight, (step + 1) / fleet.steps)
-        sums += torch.stack(measured[:3]).detach() * x.shape[1]
-        seen += x.shape[1]
+        take(Inputs(x, noise, fleet.progress_weights[step], fleet.progress[step]))
         if (now := time.monotonic()) - asked >= ASK_SECONDS:
             asked, done = now, step + 1 - steps.start
             if setting.stopping() and (now - started) / done * (len(steps) - done) > setting.grace_seconds:
                 raise Interrupted
-    means = torch.where(state.sound(), sums / seen, torch.nan)
-    return means.cpu().numpy()
 
 
 def _validate(fleet: Fleet, state: State, valid_x: Tensor) -> NDArray[np.float64]:

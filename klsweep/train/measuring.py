@@ -14,6 +14,7 @@ from klsweep.spec.job import Job
 from klsweep.train.pictures import pictures
 from klsweep.train.sentences import sentences
 from klsweep.train.trained import TrainedModel, evidence
+from klsweep.vae.products import float32_products
 
 Failures = dict[str, str]
 """Why a metric gave nothing, by its kind."""
@@ -26,11 +27,13 @@ def measure(
     columns: dict[str, Values] = {}
     failures: Failures = {}
     if metrics:
-        seen = evidence(model, data, device)
+        with float32_products(device):
+            seen = evidence(model, data, device)
     for metric in metrics:
         kind = kind_of(type(metric))
         try:
-            columns[kind] = metric.measure(seen)
+            with float32_products(device):
+                columns[kind] = metric.measure(seen)
         except Exception as error:
             failures[kind] = _reason(error)
     return columns, failures
@@ -48,7 +51,8 @@ def measured(
     try:
         model = TrainedModel.restored(job, result.weights, data.train.shape[1:], device)
         columns, failures = measure(model, data, metrics=metrics, device=device)
-        drawn = pictures(model, data, device) | sentences(model, data, device)
+        with float32_products(device):
+            drawn = pictures(model, data, device) | sentences(model, data, device)
     except Exception as error:
         lost = dict.fromkeys([*settings_of(metrics), PICTURES], _reason(error))
         return replace(result, provenance={**result.provenance, UNMEASURED: json.dumps(lost)})

@@ -12,14 +12,19 @@ from klsweep.spec.job import Train
 _ROUNDING = 1e-6  # torch's clip_grad_norm_ adds the same to the norm it divides by
 
 
-def optimizer(settings: Train, parameters: Iterable[Tensor]) -> Optimizer:
-    """The optimiser that `settings` ask for, over all members' parameters."""
-    lr, decay = settings.lr, settings.weight_decay
+def optimizer(settings: Train, parameters: Iterable[Tensor], device: torch.device) -> Optimizer:
+    """The optimiser that `settings` ask for, over all members' parameters on `device`.
+
+    A GPU keeps the learning rate and the count of steps too, so that a step can be recorded.
+    """
+    there = device.type == "cuda"
+    lr = torch.tensor(settings.lr, device=device) if there else settings.lr
+    decay = settings.weight_decay
     match settings.optimizer:
         case "adam":
-            return Adam(parameters, lr=lr, weight_decay=decay, fused=True)
+            return Adam(parameters, lr=lr, weight_decay=decay, fused=True, capturable=there)
         case "adamw":
-            return AdamW(parameters, lr=lr, weight_decay=decay, fused=True)
+            return AdamW(parameters, lr=lr, weight_decay=decay, fused=True, capturable=there)
         case "sgd":
             return SGD(parameters, lr=lr, weight_decay=decay, momentum=settings.momentum, fused=True)
 
@@ -37,7 +42,10 @@ def learning_rate(settings: Train, progress: float) -> float:
 def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
     """Use `lr` from the next step on."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(lr)
+        else:
+            group["lr"] = lr
 
 
 def clip_per_member(parameters: Iterable[Tensor], largest: float) -> None:

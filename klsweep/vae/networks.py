@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from klsweep.vae.models import Activation, Shape
-from klsweep.vae.products import affine
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -56,15 +55,9 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, in] -> [batch, out], or both with a leading member axis."""
-        return affine(x, self.weight, self.bias)
-
-
-class Affine(nn.Linear):
-    """torch's linear layer of one model, its product made as `Dense` makes it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[batch, in] -> [batch, out]."""
-        return affine(x, self.weight.T, self.bias)
+        if self.weight.dim() == 2:
+            return self.bias.addmm(x, self.weight)
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
 
 
 class LinearVae(Vae):
@@ -147,7 +140,7 @@ class ConvVae(Vae):
             for layer in (nn.Conv2d(wide, narrow, 4, stride=2, padding=1), act())
         ]
         self.encoder = nn.Sequential(
-            *down, nn.Flatten(), Affine(math.prod(inner), hidden), act(), Affine(hidden, 2 * latent_dim)
+            *down, nn.Flatten(), nn.Linear(math.prod(inner), hidden), act(), nn.Linear(hidden, 2 * latent_dim)
         )
         up = [
             layer
@@ -155,9 +148,9 @@ class ConvVae(Vae):
             for layer in (act(), nn.ConvTranspose2d(narrow, wide, 4, stride=2, padding=1))
         ]
         self.decoder = nn.Sequential(
-            Affine(latent_dim, hidden),
+            nn.Linear(latent_dim, hidden),
             act(),
-            Affine(hidden, math.prod(inner)),
+            nn.Linear(hidden, math.prod(inner)),
             nn.Unflatten(-1, inner),
             *up,
         )

@@ -44,6 +44,7 @@ def test_auto_is_bf16_where_the_processor_multiplies_it(
     assert precision.resolved("auto", CPU) == expected
     assert precision.resolved("fp32", CPU) == "fp32"
     assert precision.resolved("bf16", CPU) == "bf16"
+    assert precision.resolved("tf32", CPU) == "fp32"
     auto = trained(job(length={"precision": "auto"}))[0]
     asked = trained(job(length={"precision": expected}))[0]
     assert auto.provenance["precision"] == expected

@@ -8,7 +8,7 @@ import torch
 from small import INPUT_DIM, digits, job, trained
 
 from klsweep.train import streams
-from klsweep.train.batches import epoch_batches, noise_for
+from klsweep.train.batches import epoch_batches, noise_for, of_members
 from klsweep.train.fleet import Fleet, Members, assemble
 from klsweep.vae.models import Conv, Mlp
 
@@ -59,7 +59,8 @@ def test_a_member_sees_the_same_numbers_in_any_fleet_and_at_any_position() -> No
             epoch_batches(crowd, data, epoch, dynamic=True),
             strict=True,
         )
-        for (x, noise), (x_crowd, noise_crowd) in pairs:
+        for (x, noise), batch in pairs:
+            x_crowd, noise_crowd = (of_members(crowd, each) for each in batch)
             for position in (1, 4):
                 assert torch.equal(x[0], x_crowd[position])
                 assert torch.equal(noise[0], noise_crowd[position])

@@ -37,7 +37,7 @@ class Seen(NamedTuple):
     rate: "Tensor"
     squared_error: "Tensor"  # summed over dimensions; 0 where the objective does not watch it
     input_dim: int
-    progress: float
+    progress: "float | Tensor"
 
 
 class ObjectivePart(Part):

@@ -70,8 +70,8 @@ class Capacity(ObjectivePart):
 
     def next(self, memory: Memory, seen: Seen, weight: "Tensor") -> Memory:  # noqa: ARG002
         """C in a straight line up to `nats`."""
-        grown = self.nats * min(1.0, seen.progress / self.warmup)
-        return {"capacity": memory["capacity"] * 0 + grown}
+        share = memory["capacity"] * 0 + seen.progress / self.warmup
+        return {"capacity": self.nats * share.clamp(max=1)}
 
     def report(self, memory: Memory, weight: "Tensor") -> Memory:  # noqa: ARG002
         """The capacity at the end."""

@@ -1,0 +1,66 @@
+"""One optimiser step of all members, in tensors that stay where they are."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from klsweep.train.batches import of_members
+from klsweep.train.continuing import State
+from klsweep.train.fleet import Fleet
+from klsweep.train.optimizers import clip_per_member
+
+
+class Inputs(NamedTuple):
+    """What is another in each step."""
+
+    x: Tensor  # [seed, batch, *input_shape]
+    noise: Tensor  # [seed, batch, latent], standard normal
+    weight: Tensor  # [member], the effective beta
+    progress: Tensor  # [], the share of the training that is done after the step
+
+
+class Step:
+    """Changes the state in place, and adds up loss, distortion and rate of all data it sees.
+
+    It asks the device for no number, so that a GPU need not wait for the host, and can be told to repeat it.
+    """
+
+    def __init__(self, fleet: Fleet, state: State) -> None:
+        self.fleet, self.state = fleet, state
+        self.sums = torch.zeros(4, len(fleet.jobs), dtype=torch.float64, device=fleet.device)
+
+    def __call__(self, given: Inputs) -> None:
+        """Take one step; the learning rate is the optimiser's."""
+        fleet, members, optimizer = self.fleet, self.state.members, self.state.optimizer
+        measured = fleet.losses(
+            members, of_members(fleet, given.x), of_members(fleet, given.noise), given.weight
+        )
+        optimizer.zero_grad(set_to_none=True)
+        loss = measured.loss.sum()  # members share no parameter, so each gets its own gradient
+        loss.backward()  # type: ignore[no-untyped-call]
+        if (clip := fleet.lead.train.clip) is not None:
+            clip_per_member(members.parameters.values(), clip)
+        optimizer.step()
+        fleet.remember(members, measured, given.weight, given.progress)
+        seen = torch.stack([*measured[:3], torch.ones_like(measured.loss)]).detach()
+        self.sums.add_(seen, alpha=given.x.shape[1])
+
+    def means(self) -> NDArray[np.float64]:
+        """Loss, distortion and rate [3, member] on average over the data since the last call; NaN once diverged."""
+        means = torch.where(self.state.sound(), self.sums[:3] / self.sums[3], torch.nan)
+        self.sums.zero_()
+        return means.cpu().numpy()
+
+    def changed(self) -> list[Tensor]:
+        """Every tensor that a step after the first changes, all of them where they were."""
+        members, moments = self.state.members, self.state.optimizer.state.values()
+        return [
+            *members.parameters.values(),
+            *(value for each in moments for value in each.values() if isinstance(value, Tensor)),
+            *members.objective.values(),
+            *members.likelihood.values(),
+            self.sums,
+        ]
