@@ -40,9 +40,8 @@ cores that another process uses too were measured to take 22 s for what takes 4 
 glibc keeps up to 256 MiB of freed memory: by its default each step's tensors are fetched from the system anew, page by
 page."""
 
-
-PRELOADED = ("klsweep.running.child", "klsweep.train", "torch._dynamo")
-"""What the server of children loads once for all of them."""
+PRELOADED = ("klsweep.running.server",)
+"""What the server of children loads."""
 
 
 @dataclass(frozen=True)

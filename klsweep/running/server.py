@@ -1,0 +1,17 @@
+"""What the server of children loads once for all of them. Imported by that server and by nobody else.
+
+torch's optimisers load `torch._dynamo` at their first step. To take all this down in good order takes a second, which
+whoever reads what a run prints waits for; the server holds nothing worth it.
+"""
+
+import atexit
+import os
+
+import torch._dynamo
+
+import klsweep.running.child
+import klsweep.train
+
+__all__ = ["klsweep", "torch"]
+
+atexit.register(os._exit, 0)
