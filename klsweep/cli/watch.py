@@ -1,7 +1,10 @@
 """`klsweep report --watch`: the report of a sweep that runs, made again whenever there is more to report."""
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,12 +47,13 @@ def watch(
     style: str = "screen",
     every: float,
     tell: Callable[[Refresh], None],
+    rest: Callable[[float], None] = time.sleep,
 ) -> "tuple[Report, ...]":
     """Build every report at `path` and build it again when its store has changed, until all sweeps are complete.
 
     A sweep is complete when nothing uses it and every job that is asked for has a result. `tell` hears of every
-    refresh; there are `every` seconds between looks, and no fewer than a refresh took. What another process is
-    writing is read as far as it is whole.
+    refresh; there are `every` seconds between looks, and no fewer than a refresh took, in which it is to `rest`. What
+    another process is writing is read as far as it is whole.
     """
     from klsweep.reporting import build
 
@@ -70,7 +74,7 @@ def watch(
                 tell(fresh)
         if not held and all(_is_complete(seen.get(store.path)) for store in stores):
             return tuple(seen[store.path].report for store in stores)
-        time.sleep(pause)
+        rest(pause)
 
 
 def line(refresh: Refresh) -> str:
@@ -97,9 +101,30 @@ def watched(
             open_pages([refresh.report])
 
     try:
-        return watch(path, out=out, goals=goals, style=style, every=every, tell=tell)
+        with _ctrl_c_remembered() as rest:
+            return watch(path, out=out, goals=goals, style=style, every=every, tell=tell, rest=rest)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _ctrl_c_remembered() -> Iterator[Callable[[float], None]]:
+    """A rest that Ctrl-C ends also where it came before: Python drops what is raised while it takes objects down."""
+    asked = threading.Event()
+
+    def remember(_signal: int, _frame: object) -> None:
+        asked.set()
+        raise KeyboardInterrupt
+
+    def rest(seconds: float) -> None:
+        if asked.wait(seconds):
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield rest
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _refresh(store: Store, known: Refresh | None, report_of: Callable[[], "Report"]) -> Refresh | None:

@@ -14,7 +14,7 @@ from klsweep.spec.job import Job
 FREE = frozenset({"beta_norm", "beta", "weight", "reduction", "schedule", "seed"})
 """Fields in which the members of a fleet may differ: none of them changes the shape of a tensor."""
 
-LARGEST = {"cpu": 16, "cuda": 256}
+LARGEST = {"cpu": 32, "cuda": 256}
 """Members of a fleet at most: `benchmarks/README.md` has what they gain on a CPU; a GPU needs many to be full."""
 
 

@@ -57,7 +57,7 @@ class Dense(nn.Module):
         """[batch, in] -> [batch, out], or both with a leading member axis."""
         if self.weight.dim() == 2:
             return self.bias.addmm(x, self.weight)
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
+        return torch.bmm(x, self.weight).add_(self.bias.unsqueeze(1))  # baddbmm would copy the bias out first
 
 
 class LinearVae(Vae):

@@ -1,15 +1,17 @@
 """`klsweep report --watch`, on sweeps that grow while it looks."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+import typer
 
 from klsweep.cli import watch as watching
-from klsweep.cli.watch import line, watch
+from klsweep.cli.watch import line, watch, watched
 from klsweep.errors import StoreError
 from klsweep.reporting import build, plots
 from klsweep.result import Status
@@ -77,18 +79,17 @@ def test_a_watch_makes_the_report_again_for_each_result_and_ends_with_the_last(g
     assert report.notes == ()
 
 
-def test_nothing_is_made_again_while_nothing_changes(growing, plain, monkeypatch):
+def test_nothing_is_made_again_while_nothing_changes(growing, plain):
     store, _ = growing
     looks, heard = [], []
 
-    def sleep(seconds):
+    def rest(seconds):
         looks.append(seconds)
         if len(looks) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(watching.time, "sleep", sleep)
     with pytest.raises(KeyboardInterrupt):
-        watch(store.path, every=SOON, tell=heard.append)
+        watch(store.path, every=SOON, tell=heard.append, rest=rest)
     assert len(heard) == 1
     assert looks[0] >= heard[0].seconds, "a report that takes long is made less often"
     assert looks[1:] == [SOON, SOON]
@@ -104,22 +105,18 @@ def test_a_later_metric_is_news_too(growing):
     assert store.refreshed().mark() == store.mark()
 
 
-def test_a_watch_does_not_end_while_a_command_uses_the_sweep(
-    write_spec, finished, tmp_path, plain, monkeypatch
-):
+def test_a_watch_does_not_end_while_a_command_uses_the_sweep(write_spec, finished, tmp_path, plain):
     store = finished(write_spec(), tmp_path)
     looks = []
 
-    def sleep(seconds):
+    def rest(seconds):
         looks.append(seconds)
         raise KeyboardInterrupt
 
-    with store.held():
-        monkeypatch.setattr(watching.time, "sleep", sleep)
-        with pytest.raises(KeyboardInterrupt):
-            watch(store.path, every=SOON, tell=lambda _refresh: None)
+    with store.held(), pytest.raises(KeyboardInterrupt):
+        watch(store.path, every=SOON, tell=lambda _refresh: None, rest=rest)
     assert len(looks) == 1
-    watch(store.path, every=SOON, tell=lambda _refresh: None)
+    watch(store.path, every=SOON, tell=lambda _refresh: None, rest=rest)
     assert len(looks) == 1, "complete, and free"
 
 
@@ -205,6 +202,21 @@ def test_ctrl_c_ends_a_watch_with_130_and_no_word(growing, tmp_path):
     out, err = command.communicate(timeout=60)
     assert (command.returncode, out, err) == (130, "", "")
     assert (store.report_dir / "index.html").exists()
+
+
+def test_ctrl_c_that_python_drops_ends_the_watch_at_its_next_rest(growing, tmp_path, monkeypatch):
+    class Gone:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)  # where the interrupt is raised, and dropped
+
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: dropped.append(raised.exc_type))
+    monkeypatch.setattr("klsweep.cli.watch.say", lambda _line: Gone() and None)
+    with pytest.raises(typer.Exit) as ended:
+        watched(growing[0].path, out=None, goals=(), style="screen", every=60, quiet=False, open_=False)
+    assert ended.value.exit_code == 130
+    assert dropped == [KeyboardInterrupt]
 
 
 def test_a_path_without_a_sweep_is_told_and_not_waited_for(klsweep, tmp_path):

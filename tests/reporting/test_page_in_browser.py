@@ -544,6 +544,7 @@ def test_hostile_names_are_shown_and_do_nothing(show, tmp_path):
     page.keyboard.press("Escape")
     done = next(record for record in Store(store.path).records() if record.status is Status.OK)
     page.evaluate(f"location.hash = '#job-{done.job_id}'")
+    page.wait_for_function("id => document.querySelector('dialog').textContent.includes(id)", arg=done.job_id)
     came_from = json.loads(page.locator("h3:has-text('Where it came from') + pre").inner_text())
     assert came_from == {"host": HOSTILE, "__proto__": HOSTILE}
     assert page.title() == f"{store.name}: how much KL weight?"

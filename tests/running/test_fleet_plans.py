@@ -43,11 +43,11 @@ def test_jobs_that_differ_in_anything_else_do_not(key, values):
     assert sizes(fleets(jobs(**{key: values, "seed": [0, 1]}), "cpu", cores=1)) == [2, 2]
 
 
-@pytest.mark.parametrize(("number", "parts"), [(16, [16]), (17, [8, 9]), (40, [13, 13, 14]), (1, [1])])
+@pytest.mark.parametrize(("number", "parts"), [(32, [32]), (33, [16, 17]), (80, [26, 27, 27]), (1, [1])])
 def test_too_many_for_one_fleet_are_split_into_equal_parts(number, parts):
     planned = fleets(jobs(seed=list(range(number))), "cpu", cores=1)
     assert sizes(planned) == parts
-    assert LARGEST["cpu"] == 16
+    assert LARGEST["cpu"] == 32
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_too_many_for_one_fleet_are_split_into_equal_parts(number, parts):
     [
         (9, 2, [4, 5]),
         (18, 2, [9, 9]),
-        (40, 2, [10] * 4),
-        (54, 2, [13, 13, 14, 14]),
+        (80, 2, [20] * 4),
+        (54, 2, [27, 27]),
         (3, 8, [1, 1, 1]),
         (9, 8, [1] * 7 + [2]),
     ],
