@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from klsweep.train.batches import noise_for, of_members
+from klsweep.train.every import every
 from klsweep.train.fleet import Fleet, Members, Output
 from klsweep.train.streams import Purpose
 from klsweep.vae.likelihoods.likelihood import Own
@@ -40,15 +41,17 @@ def evaluate(fleet: Fleet, members: Members, split: Tensor, *, purpose: Purpose,
     """Measure every member on `split` [n, *input_shape]; `weight` [member] is the effective beta in the loss."""
     sums: dict[str, Tensor] = {}
     shift: Tensor | None = None
-    for x, noise in _chunks(fleet, split, purpose):
-        with fleet.products(training=False):
+    with fleet.products(training=False):
+        for x, noise in _chunks(fleet, split, purpose):
             seen = _measure(fleet, members, (x, noise), weight)
-        mean = seen.pop("mean")
-        shift = mean.mean(1, keepdim=True) if shift is None else shift  # near the mean, so squares stay small
-        seen |= {"shifted": mean - shift, "shifted_squared": (mean - shift).square()}
-        for name, value in seen.items():
-            total = value.double().sum(1)
-            sums[name] = sums[name] + total if name in sums else total
+            mean = seen.pop("mean")
+            shift = (
+                mean.mean(1, keepdim=True) if shift is None else shift
+            )  # near the mean, so squares stay small
+            seen |= {"shifted": mean - shift, "shifted_squared": (mean - shift).square()}
+            for name, value in seen.items():
+                total = value.double().sum(1)
+                sums[name] = sums[name] + total if name in sums else total
     means = {name: (value / len(split)).cpu().numpy() for name, value in sums.items()}
     return Measures(
         loss=means["loss"] * fleet.recon_scale.cpu().numpy(),
@@ -90,5 +93,5 @@ def _measure(
     x, noise = inputs
     output = fleet.forward(members.parameters, x, noise)
     own = likelihood.own_of(members.own, members.likelihood)
-    measured: dict[str, Tensor] = fleet.each(of_one)(x, output, own, members.objective, weight)
+    measured: dict[str, Tensor] = every(of_one, len(fleet.jobs))(x, output, own, members.objective, weight)
     return measured

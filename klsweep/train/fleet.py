@@ -1,34 +1,28 @@
 """A fleet: what its members share, their stacked parameters, and the forward pass of all of them at once."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call
 
 from klsweep.spec.job import Job
-from klsweep.train import precision, streams
+from klsweep.train import precision
+from klsweep.train.every import every
 from klsweep.train.precision import Resolved
 from klsweep.vae import posterior
 from klsweep.vae.likelihoods.likelihood import Own
-from klsweep.vae.models import Shape
 from klsweep.vae.networks import Vae
 from klsweep.vae.objectives import Memory, Seen, Terms
 from klsweep.vae.products import float32_products
 from klsweep.vae.schedules import Length
 from klsweep.vae.weights import Weighting
 
-SHARED = ("dataset", "model", "latent_dim", "likelihood", "objective", "train")
-"""Fields of a job that are the same for all members of a fleet."""
-
 Parameters = dict[str, nn.Parameter]
 """Stacked parameters [member, ...] by name."""
-
-Found = TypeVar("Found")
 
 OWN = "likelihood."  # before the names of the parameters that belong to the likelihood
 
@@ -150,27 +144,15 @@ class Fleet:
 
     def forward(self, parameters: Parameters, x: Tensor, noise: Tensor) -> Output:
         """`Pass` for every member: inputs and outputs [member, batch, ...]."""
-        if self.one.vae.member_axis:
+        if self.one.vae.member_axis:  # it holds the parameters of all
             outputs: Output = self.one(x, noise)
             return outputs
-        if len(self.jobs) == 1:  # vmap of one model makes copies, and adds biases apart from their products
-            own = {name: value.squeeze(0) for name, value in parameters.items()}
-            return Output(*(each[None] for each in functional_call(self.one, own, (x[0], noise[0]))))
-        stacked: Output = vmap(lambda each, x, noise: functional_call(self.one, each, (x, noise)))(
-            parameters, x, noise
-        )
-        return stacked
 
-    def each(self, of_one: Callable[..., Found]) -> Callable[..., Found]:
-        """`of_one` of each member: what it is given and gives, tensors in tuples and mappings, has a member axis."""
-        if len(self.jobs) > 1:
-            return vmap(of_one)
+        def of_one(own: dict[str, Tensor], x: Tensor, noise: Tensor) -> Output:
+            output: Output = functional_call(self.one, own, (x, noise))
+            return output
 
-        def of_the_only(*given: Any) -> Found:
-            found: Found = _every_tensor(lambda each: each.unsqueeze(0), of_one(*_every_tensor(_only, given)))
-            return found
-
-        return of_the_only
+        return every(of_one, len(self.jobs))(parameters, x, noise)
 
     def terms(self, x: Tensor, output: Output, own: Own) -> Terms:
         """The terms of one model's batch."""
@@ -211,7 +193,7 @@ class Fleet:
         with precision.autocast(self.precision, self.device):
             rounded = self.forward(members.parameters, x, noise)
         output = Output(*(each.float() for each in rounded))
-        found: Losses = self.each(of_one)(x, output, members.own, members.objective, weight)
+        found: Losses = every(of_one, len(self.jobs))(x, output, members.own, members.objective, weight)
         return found._replace(loss=self.recon_scale * found.loss)
 
     @torch.no_grad()
@@ -227,79 +209,3 @@ class Fleet:
         ):
             for name, value in after.items():
                 memory[name].copy_(value)
-
-
-def assemble(
-    jobs: Sequence[Job], input_shape: Shape, *, train_size: int, device: torch.device
-) -> tuple[Fleet, Members]:
-    """The fleet of `jobs` and its members as they start, equal for members of one seed."""
-    lead = jobs[0]
-    assert all(job.identity[name] == lead.identity[name] for job in jobs for name in SHARED)
-    seeds = tuple(dict.fromkeys(job.seed for job in jobs))
-    shapes = (input_shape, lead.latent_dim, lead.likelihood.params_per_value)
-    own = lead.likelihood.parameters(input_shape)
-    networks = {seed: Pass(streams.network(lead.model, seed, shapes), own) for seed in seeds}
-    stacked, _ = stack_module_state([networks[job.seed] for job in jobs])
-    parameters = {name: nn.Parameter(value.detach().to(device)) for name, value in stacked.items()}
-    one = networks[lead.seed].to(device)
-    if one.vae.member_axis:
-        _hold(one, parameters)
-
-    weightings = tuple(job.weighting(math.prod(input_shape)) for job in jobs)
-    length = lead.train.length(train_size)
-    fleet = Fleet(
-        jobs=tuple(jobs),
-        one=one,
-        seeds=seeds,
-        member_seed=torch.tensor([seeds.index(job.seed) for job in jobs], device=device),
-        weightings=weightings,
-        recon_scale=torch.tensor([weighting.scales.recon for weighting in weightings], device=device),
-        progress_weights=_progress_weights(jobs, weightings, length).to(device),
-        progress=torch.arange(1, length.steps + 1, dtype=torch.float64, device=device) / length.steps,
-        input_dim=math.prod(input_shape),
-        train_size=train_size,
-        device=device,
-    )
-    return fleet, Members(
-        parameters, _every(lead.objective.start(), fleet), _every(lead.likelihood.start(), fleet)
-    )
-
-
-def _only(of_members: Tensor) -> Tensor:
-    """What is of the only member."""
-    return of_members.squeeze(0)
-
-
-def _every_tensor(change: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """`value` with each tensor in its tuples and mappings changed."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, Mapping):
-        return {name: change(each) for name, each in value.items()}
-    changed = [_every_tensor(change, each) for each in value]
-    return type(value)(*changed) if hasattr(value, "_fields") else changed
-
-
-def _hold(module: nn.Module, stacked: Parameters) -> None:
-    """Put the stacked parameters in the place of the module's own, shared ones in every place."""
-    places = {id(own): stacked[name] for name, own in module.named_parameters()}
-    for each in module.modules():
-        for name, own in list(each.named_parameters(recurse=False, remove_duplicate=False)):
-            setattr(each, name, places[id(own)])
-
-
-def _every(start: Mapping[str, float], fleet: Fleet) -> Memory:
-    """A memory for each member, all alike at the start."""
-    return {name: torch.full((len(fleet.jobs),), value, device=fleet.device) for name, value in start.items()}
-
-
-def _progress_weights(jobs: Sequence[Job], weightings: Sequence[Weighting], length: Length) -> Tensor:
-    """Effective beta at every step, [step, member]; each distinct schedule is drawn once."""
-    drawn = {
-        schedule: torch.tensor(
-            [schedule.at(step, length) for step in range(length.steps)], dtype=torch.float64
-        )
-        for schedule in {job.schedule for job in jobs}
-    }
-    columns = [drawn[job.schedule] * weighting.beta for job, weighting in zip(jobs, weightings, strict=True)]
-    return torch.stack(columns, dim=1).to(torch.float32)

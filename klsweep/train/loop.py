@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +17,11 @@ from klsweep.errors import Interrupted
 from klsweep.result import Result
 from klsweep.spec.job import Job
 from klsweep.train import outcome
+from klsweep.train.assembly import assemble
 from klsweep.train.batches import epoch_batches
 from klsweep.train.continuing import State, restore, save
 from klsweep.train.evaluate import evaluate
-from klsweep.train.fleet import Fleet, assemble
+from klsweep.train.fleet import Fleet
 from klsweep.train.optimizers import learning_rate, optimizer, set_learning_rate
 from klsweep.train.recorded import Recorded, can_be_recorded
 from klsweep.train.step import Inputs, Step
@@ -51,6 +53,11 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     the end of an epoch when `setting.stopping()` says so; and in the midst of one, which is lost, where its end is
     further away than `setting.grace_seconds`.
     """
+    with torch.cuda.device(setting.device) if setting.device.type == "cuda" else nullcontext():
+        return _train(jobs, data, setting)
+
+
+def _train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     fleet, members = assemble(jobs, data.train.shape[1:], train_size=len(data.train), device=setting.device)
     state = State(members, optimizer(fleet.lead.train, members.parameters.values(), setting.device))
     restore(state, fleet, setting.directory)
@@ -65,8 +72,8 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     while state.epoch < fleet.epochs and None in outcome.diverged_at(state.curve, len(jobs)):
         started = time.monotonic()
         with fleet.products(training=True):
-            _epoch(fleet, state, take, epoch_of(state.epoch), setting)
-        state.curve.append(np.concatenate([step.means(), _validate(fleet, state, valid_x)]))
+            seen = _epoch(fleet, state, take, epoch_of(state.epoch), setting)
+        state.curve.append(np.concatenate([step.means(seen), _validate(fleet, state, valid_x)]))
         state.epoch += 1
         state.seconds += time.monotonic() - started
         setting.on_epoch(state.epoch, fleet.epochs)
@@ -90,17 +97,20 @@ def _epoch(
     take: Callable[[Inputs], None],
     batches: Iterator[tuple[Tensor, Tensor]],
     setting: Setting,
-) -> None:
-    """One pass over the training data."""
+) -> int:
+    """One pass over the training data; how many there were."""
+    seen = 0
     steps = range(fleet.steps)[fleet.steps_of(state.epoch)]
     started = asked = time.monotonic()
     for step, (x, noise) in zip(steps, batches, strict=False):  # `train.steps` may cut the last epoch short
         set_learning_rate(state.optimizer, learning_rate(fleet.lead.train, step / fleet.steps))
         take(Inputs(x, noise, fleet.progress_weights[step], fleet.progress[step]))
+        seen += x.shape[1]
         if (now := time.monotonic()) - asked >= ASK_SECONDS:
             asked, done = now, step + 1 - steps.start
             if setting.stopping() and (now - started) / done * (len(steps) - done) > setting.grace_seconds:
                 raise Interrupted
+    return seen
 
 
 def _validate(fleet: Fleet, state: State, valid_x: Tensor) -> NDArray[np.float64]:

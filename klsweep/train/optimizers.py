@@ -20,13 +20,13 @@ def optimizer(settings: Train, parameters: Iterable[Tensor], device: torch.devic
     there = device.type == "cuda"
     lr = torch.tensor(settings.lr, device=device) if there else settings.lr
     decay = settings.weight_decay
-    match settings.optimizer:
-        case "adam":
-            return Adam(parameters, lr=lr, weight_decay=decay, fused=True, capturable=there)
-        case "adamw":
-            return AdamW(parameters, lr=lr, weight_decay=decay, fused=True, capturable=there)
-        case "sgd":
-            return SGD(parameters, lr=lr, weight_decay=decay, momentum=settings.momentum, fused=True)
+    if settings.optimizer == "sgd":
+        return SGD(parameters, lr=lr, weight_decay=decay, momentum=settings.momentum, fused=True)
+    kind: type[Adam] = AdamW if settings.optimizer == "adamw" else Adam
+    made = kind(parameters, lr=lr, weight_decay=decay, fused=True, capturable=there)
+    # some steps are taken as they are before one is recorded, which torch would warn of
+    made._warned_capturable_if_run_uncaptured = True
+    return made
 
 
 def learning_rate(settings: Train, progress: float) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from klsweep.train.fleet import Fleet
 from klsweep.train.step import Inputs, Step
 
-Replay = Callable[[], None]
+Work = Callable[[], None]
 
 PLAIN = 3
 """Steps taken as they are before one is recorded: they make the moments, and libraries choose their kernels in them."""
@@ -25,21 +25,34 @@ def can_be_recorded(fleet: Fleet) -> bool:
     return fleet.device.type == "cuda" and model.stacks_on_gpu and not fleet.lead.likelihood.tokens
 
 
-def recorded_by_cuda(step: Callable[[], None]) -> Replay:
+def recorded_by_cuda(step: Work) -> Work:
     """Record `step` without taking it; calling what is returned takes it."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        step()
+    here, graph = torch.cuda.current_stream(), torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            step()
+    except RuntimeError as error:
+        torch.cuda.set_stream(here)  # which a recording that fails leaves undone
+        raise error.__context__ or error from None
     return graph.replay
 
 
-def aside(work: Callable[[], None]) -> None:
-    """Do `work` on a stream of its own, as what is to be recorded later must be done."""
-    here, there = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    there.wait_stream(here)
-    with torch.cuda.stream(there):
-        work()
-    here.wait_stream(there)
+class Aside:
+    """Does work on a stream of its own, as what is to be recorded later must be done; always on the same."""
+
+    def __init__(self) -> None:
+        self._there: torch.cuda.Stream | None = None
+
+    def __call__(self, work: Work) -> None:
+        """Do `work`, after all that was asked of the GPU before and before all that is asked later."""
+        here = torch.cuda.current_stream()
+        there = self._there = self._there or torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        there.wait_stream(here)
+        try:
+            with torch.cuda.stream(there):
+                work()
+        finally:
+            here.wait_stream(there)
 
 
 class Recorded:
@@ -53,13 +66,13 @@ class Recorded:
         self,
         step: Step,
         *,
-        record: Callable[[Callable[[], None]], Replay] = recorded_by_cuda,
-        plainly: Callable[[Callable[[], None]], None] = aside,
+        record: Callable[[Work], Work] = recorded_by_cuda,
+        plainly: Callable[[Work], None] | None = None,
     ) -> None:
         self.step = step
-        self._record, self._plainly = record, plainly
+        self._record, self._plainly = record, plainly or Aside()
         self._given: Inputs | None = None  # where the recording reads
-        self._replay: Replay | None = None
+        self._replay: Work | None = None
         self._left = PLAIN
 
     def __call__(self, given: Inputs) -> None:
@@ -77,40 +90,40 @@ class Recorded:
         self._replay()
 
     def _begin(self, given: Inputs) -> None:
-        """Record the step, and keep the recording if it does what the step does."""
+        """Record the step, and keep the recording if it does what the step does. All else is afterwards as before."""
         mine = Inputs(*(value.clone() for value in given))
+        changed = self.step.changed()
+        before = [value.detach().clone() for value in changed]
         why = "a replay did something else"
         try:
             replay = self._record(lambda: self.step(mine))
-            if self._alike(replay, mine):
+            other = (given.x.flip(1), given.noise.neg(), given.weight / 2, given.progress / 2)
+            for place, value in zip(mine, other, strict=True):  # nothing but `mine` may be in the recording
+                place.copy_(value)
+            moved = _moves(replay, changed, before)
+            plainly = _moves(lambda: self._plainly(lambda: self.step(mine)), changed, before)
+            if all((one - two).norm() <= ALIKE * two.norm() for one, two in zip(moved, plainly, strict=True)):
                 self._given, self._replay = mine, replay
                 return
         except RuntimeError as error:
             why = str(error)
+        finally:
+            _put_back(changed, before)
         warnings.warn(
             f"no step could be recorded on the GPU, so all are taken as they are: {why}", stacklevel=1
         )
 
-    def _alike(self, replay: Replay, given: Inputs) -> bool:
-        """Whether a replay changes what a step changes, and so much; all is put back as it was."""
-        changed = self.step.changed()
-        replayed = _tried(replay, changed)
-        plain = _tried(lambda: self._plainly(lambda: self.step(given)), changed)
-        return all(
-            bool((one - other).norm() <= ALIKE * other.norm())
-            for one, other in zip(replayed, plain, strict=True)
-        )
+
+def _moves(work: Work, changed: list[Tensor], before: list[Tensor]) -> list[Tensor]:
+    """How far `work` moves each of `changed` from `before`, 0 for what has diverged, in float64."""
+    _put_back(changed, before)
+    work()
+    return [
+        (value.detach().double() - old.double()).nan_to_num(0, 0, 0)
+        for value, old in zip(changed, before, strict=True)
+    ]
 
 
-def _tried(work: Callable[[], None], changed: list[Tensor]) -> list[Tensor]:
-    """How far `work` moves each of `changed`, 0 for what has diverged, in float64; they are put back."""
-    before = [value.detach().clone() for value in changed]
-    try:
-        work()
-        return [
-            (value.detach().double() - old.double()).nan_to_num(0, 0, 0)
-            for value, old in zip(changed, before, strict=True)
-        ]
-    finally:
-        for value, old in zip(changed, before, strict=True):
-            value.detach().copy_(old)
+def _put_back(changed: list[Tensor], before: list[Tensor]) -> None:
+    for value, old in zip(changed, before, strict=True):
+        value.detach().copy_(old)

@@ -30,7 +30,7 @@ class Step:
 
     def __init__(self, fleet: Fleet, state: State) -> None:
         self.fleet, self.state = fleet, state
-        self.sums = torch.zeros(4, len(fleet.jobs), dtype=torch.float64, device=fleet.device)
+        self.sums = torch.zeros(3, len(fleet.jobs), dtype=torch.float64, device=fleet.device)
 
     def __call__(self, given: Inputs) -> None:
         """Take one step; the learning rate is the optimiser's."""
@@ -38,19 +38,19 @@ class Step:
         measured = fleet.losses(
             members, of_members(fleet, given.x), of_members(fleet, given.noise), given.weight
         )
-        optimizer.zero_grad(set_to_none=True)
+        for parameter in members.parameters.values():
+            parameter.grad = None
         loss = measured.loss.sum()  # members share no parameter, so each gets its own gradient
         loss.backward()  # type: ignore[no-untyped-call]
         if (clip := fleet.lead.train.clip) is not None:
             clip_per_member(members.parameters.values(), clip)
         optimizer.step()
         fleet.remember(members, measured, given.weight, given.progress)
-        seen = torch.stack([*measured[:3], torch.ones_like(measured.loss)]).detach()
-        self.sums.add_(seen, alpha=given.x.shape[1])
+        self.sums.add_(torch.stack(measured[:3]).detach(), alpha=given.x.shape[1])
 
-    def means(self) -> NDArray[np.float64]:
-        """Loss, distortion and rate [3, member] on average over the data since the last call; NaN once diverged."""
-        means = torch.where(self.state.sound(), self.sums[:3] / self.sums[3], torch.nan)
+    def means(self, data: int) -> NDArray[np.float64]:
+        """Loss, distortion and rate [3, member] on average over the `data` since the last call; NaN once diverged."""
+        means = torch.where(self.state.sound(), self.sums / data, torch.nan)
         self.sums.zero_()
         return means.cpu().numpy()
 

@@ -21,11 +21,11 @@ def in_float32(compute: Callable[P, R]) -> Callable[P, R]:
 
         whole: Any = [_whole(each) for each in args]
         named: Any = {name: _whole(each) for name, each in kwargs.items()}
+        if not torch.is_autocast_enabled("cpu") and not torch.is_autocast_enabled("cuda"):
+            return compute(*whole, **named)
         device = next(
             each.device.type for each in (*whole, *named.values()) if isinstance(each, torch.Tensor)
         )
-        if not torch.is_autocast_enabled(device):
-            return compute(*whole, **named)
         with torch.autocast(device, enabled=False):
             return compute(*whole, **named)
 
@@ -35,8 +35,8 @@ def in_float32(compute: Callable[P, R]) -> Callable[P, R]:
 def _whole(value: Any) -> Any:
     import torch
 
+    if isinstance(value, torch.Tensor):
+        return value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
     if isinstance(value, Mapping):
         return {name: _whole(each) for name, each in value.items()}
-    if isinstance(value, torch.Tensor) and value.dtype in (torch.bfloat16, torch.float16):
-        return value.float()
     return value

@@ -19,7 +19,8 @@ ROUNDING = frozenset({"amx_tile", "amx_bf16"})
 
 
 LARGE = 2**24
-"""Multiplications of a pass from which oneDNN is faster than the MKL: a product costs it some 30 microseconds more."""
+"""Multiplications of a pass from which oneDNN is faster than the MKL, for a product costs it some 30 microseconds more;
+and from which several threads are faster than one, which they are not where they wake for less."""
 
 
 @contextmanager
@@ -28,17 +29,22 @@ def float32_products(
 ) -> Iterator[None]:
     """Within, `device` multiplies and convolves float32 as fast as it can without rounding the factors.
 
-    `multiplications` is how many there are in a pass through all networks, for batches. With `tf32` a GPU may round
-    factors to 11 bits; a CPU never does.
+    `multiplications` is how many there are in a pass through all networks, for batches: small work is one thread's.
+    With `tf32` a GPU may round factors to 11 bits; a CPU never does.
     """
-    quick = multiplications >= LARGE and by_onednn() if device.type == "cpu" else tf32
+    large = multiplications >= LARGE
+    quick = large and by_onednn() if device.type == "cpu" else tf32
     allowed = {"cpu": "medium", "cuda": "high"}[device.type] if quick else "highest"
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    threads = torch.get_num_threads()
     torch.set_float32_matmul_precision(allowed)
     torch.backends.cudnn.allow_tf32 = tf32
+    if not large:
+        torch.set_num_threads(1)
     try:
         yield
     finally:
+        torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
 

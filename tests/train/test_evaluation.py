@@ -13,7 +13,7 @@ from klsweep.data import Data
 from klsweep.result import Result
 from klsweep.spec.job import Job
 from klsweep.train import evaluate, streams
-from klsweep.train.fleet import assemble
+from klsweep.train.assembly import assemble
 from klsweep.vae.likelihoods import Bernoulli, Gaussian, Likelihood, Mse
 
 LATENT = 4

@@ -76,6 +76,15 @@ CASES = [(family, example) for family, examples in EXAMPLES.items() for example 
 IDS = ["-".join(str(value) for name, value in each.items() if name != "folder") for _, each in CASES]
 every_example = pytest.mark.parametrize(("family", "example"), CASES, ids=IDS)
 
+
+@pytest.mark.parametrize(
+    "likelihood", [each for each in EXAMPLES["likelihood"] if each["kind"] != "tokens"], ids=str
+)
+def test_a_member_that_diverges_is_told_so_under_every_likelihood(likelihood: dict[str, Any]) -> None:
+    calm, broken = trained(*(job(beta, likelihood=likelihood) for beta in (1.0, 1e39)))
+    assert (calm.status, broken.status) == (Status.OK, Status.DIVERGED)
+
+
 KINDS = [part for family in EXAMPLES for part in members(FAMILIES[family]).values()]
 every_kind = pytest.mark.parametrize("part", KINDS, ids=[part.__name__ for part in KINDS])
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from klsweep.spec.job import Job
 from klsweep.train import Setting, precision, streams
-from klsweep.train.fleet import assemble
+from klsweep.train.assembly import assemble
 from klsweep.vae.likelihoods import Gaussian
 from klsweep.vae.models import Conv, Linear, Mlp, Model
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from klsweep.spec.job import Job
+from klsweep.train.assembly import assemble
 from klsweep.train.batches import epoch_batches
 from klsweep.train.continuing import State
-from klsweep.train.fleet import assemble
 from klsweep.train.optimizers import optimizer
 from klsweep.train.recorded import PLAIN, Recorded, can_be_recorded
 from klsweep.train.step import Inputs, Step
@@ -180,7 +180,7 @@ def test_a_member_that_diverged_does_not_cost_the_others_their_recording() -> No
     jobs = [job(beta, length={"batch_size": BATCH, "epochs": 2}) for beta in (1.0, 1e39)]
     step = step_of(*jobs)
     taken(step, Recorded(step, record=again, plainly=now))  # a warning would be an error
-    means = step.means()
+    means = step.means(1)
     assert np.isfinite(means[:, 0]).all()
     assert np.isnan(means[:, 1]).all()
 

@@ -12,8 +12,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from klsweep.data import Data
 from klsweep.spec.job import Job
 from klsweep.train import Setting, streams, train
+from klsweep.train.assembly import assemble
 from klsweep.train.batches import epoch_batches
-from klsweep.train.fleet import assemble
 
 SIZE, BATCH = 100, 32  # four steps an epoch, the last with 4 data
 GREY = np.random.default_rng(0).random(

@@ -8,8 +8,9 @@ import torch
 from small import INPUT_DIM, digits, job, trained
 
 from klsweep.train import streams
+from klsweep.train.assembly import assemble
 from klsweep.train.batches import epoch_batches, noise_for, of_members
-from klsweep.train.fleet import Fleet, Members, assemble
+from klsweep.train.fleet import Fleet, Members
 from klsweep.vae.models import Conv, Mlp
 
 SHAPES = ((1, 8, 8), 4, 1)

@@ -18,8 +18,8 @@ from klsweep.result import Result, Sentences, Status
 from klsweep.spec.job import Job, Train
 from klsweep.tokens import PAD, sentence
 from klsweep.train import Setting, TrainedModel, measured, train
+from klsweep.train.assembly import assemble
 from klsweep.train.batches import WINDOW, epoch_batches
-from klsweep.train.fleet import assemble
 from klsweep.train.sentences import STEPS
 from klsweep.vae.likelihoods import Tokens
 from klsweep.vae.models import Gru, Lstm, Unigram

@@ -98,6 +98,19 @@ def test_large_work_is_onednns_and_small_work_is_torchs() -> None:
         assert torch.get_float32_matmul_precision() == "highest"
 
 
+def test_small_work_is_one_threads() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with float32_products(CPU, multiplications=LARGE):
+            assert torch.get_num_threads() == 2
+        with float32_products(CPU, multiplications=LARGE - 1):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_settings_of_torch_are_afterwards_what_they_were() -> None:
     def settings() -> tuple[str, bool]:
         return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32

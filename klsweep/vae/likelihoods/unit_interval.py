@@ -196,6 +196,6 @@ def _positive(params: "Tensor") -> tuple["Tensor", "Tensor"]:
 
 
 def _binary_cross_entropy(x: "Tensor", mean: "Tensor") -> "Tensor":
-    from torch.nn.functional import binary_cross_entropy
-
-    return binary_cross_entropy(mean, x, reduction="none").flatten(1).sum(1)
+    """[batch] nats, logarithms cut at -100 as torch cuts them; NaN, which torch refuses, where a model diverged."""
+    low, high = (-mean).log1p().clamp(min=-100), mean.log().clamp(min=-100)
+    return ((x - 1) * low - x * high).flatten(1).sum(1)
