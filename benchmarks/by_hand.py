@@ -73,15 +73,20 @@ def mnist(data: Path, name: str) -> Tensor:
     return torch.from_numpy(np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 784) / np.float32(255))
 
 
-def _one(given: tuple[float, int, Path, int, str]) -> tuple[float, float, float, float]:
+NETWORKS = {"mlp": lambda: mlp(784, 512, 16), "conv": lambda: conv((32, 64), 256, 16)}
+
+
+def _one(given: tuple[float, int, Path, int, str, str]) -> tuple[float, float, float, float]:
     """(beta, distortion, rate, seconds of measuring) of one training."""
-    beta, epochs, data, threads, device = given
+    beta, epochs, data, threads, device, name = given
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    network = train(mlp(784, 512, 16), mnist(data, "train").to(device), beta=beta, epochs=epochs)
+    shape = (-1, 784) if name == "mlp" else (-1, 1, 28, 28)
+    x, test = (mnist(data, split).view(shape).to(device) for split in ("train", "t10k"))
+    network = train(NETWORKS[name](), x, beta=beta, epochs=epochs)
     started = time.perf_counter()
     with torch.no_grad():
-        distortion, rate = (each.mean().item() for each in terms(network, mnist(data, "t10k").to(device)))
+        distortion, rate = (each.mean().item() for each in terms(network, test))
     return beta, distortion, rate, time.perf_counter() - started
 
 
@@ -94,8 +99,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--network", choices=NETWORKS, default="mlp")
     asked = parser.parse_args()
-    work = [(beta, asked.epochs, asked.data, asked.threads, asked.device) for beta in asked.betas]
+    settings = (asked.epochs, asked.data, asked.threads, asked.device, asked.network)
+    work = [(beta, *settings) for beta in asked.betas]
     if asked.processes == 1:
         ends = [_one(each) for each in work]
     else:

@@ -12,17 +12,42 @@ import time
 from pathlib import Path
 
 import torch
-from by_hand import mnist
+from by_hand import conv, mnist
 from pythae.models import BetaVAE, BetaVAEConfig
+from pythae.models.base.base_utils import ModelOutput
+from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.pipelines import TrainingPipeline
 from pythae.trainers import BaseTrainerConfig
 from torch.nn.functional import binary_cross_entropy
 
 
-def train(x: torch.Tensor, *, beta: float, epochs: int, folder: str, cuda: bool) -> BetaVAE:
-    """One training by the pipeline, with pythae's own MLP: 784-512-16."""
+class Encoder(BaseEncoder):
+    """That of `by_hand.conv`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = conv((32, 64), 256, 16)[0]
+
+    def forward(self, x: torch.Tensor) -> ModelOutput:
+        mean, logvar = self.layers(x).chunk(2, dim=1)
+        return ModelOutput(embedding=mean, log_covariance=logvar)
+
+
+class Decoder(BaseDecoder):
+    """That of `by_hand.conv`; pythae wants probabilities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = conv((32, 64), 256, 16)[1]
+
+    def forward(self, z: torch.Tensor) -> ModelOutput:
+        return ModelOutput(reconstruction=self.layers(z).sigmoid())
+
+
+def train(x: torch.Tensor, *, beta: float, epochs: int, folder: str, cuda: bool, network: str) -> BetaVAE:
+    """One training by the pipeline, with pythae's own MLP, 784-512-16, or the convolutions of `by_hand.py`."""
     config = BetaVAEConfig(input_dim=(1, 28, 28), latent_dim=16, reconstruction_loss="bce", beta=beta)
-    model = BetaVAE(config)
+    model = BetaVAE(config) if network == "mlp" else BetaVAE(config, Encoder(), Decoder())
     asked = BaseTrainerConfig(
         output_dir=folder,
         num_epochs=epochs,
@@ -54,6 +79,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--network", choices=("mlp", "conv"), default="mlp")
     asked = parser.parse_args()
     logging.disable(logging.INFO)
     torch.manual_seed(0)
@@ -62,7 +88,7 @@ def main() -> None:
     for beta in asked.betas:
         with tempfile.TemporaryDirectory() as folder:
             cuda = asked.device != "cpu"
-            model = train(x, beta=beta, epochs=asked.epochs, folder=folder, cuda=cuda)
+            model = train(x, beta=beta, epochs=asked.epochs, folder=folder, cuda=cuda, network=asked.network)
         started = time.perf_counter()
         ends[beta] = measure(model.eval(), test)
         measuring += time.perf_counter() - started

@@ -1,6 +1,6 @@
 """What fleets gain: so many jobs by klsweep's engine, and by a good hand-written loop one at a time or in processes.
 
-    python benchmarks/fleets.py                         # a quarter of an hour
+    python benchmarks/fleets.py                         # ten minutes
     python benchmarks/fleets.py --models tiny --sizes 1 9
 
 Prints for each model and number of jobs the milliseconds of one step of one job: the wall time of all jobs, by their
@@ -45,7 +45,7 @@ class Network:
     shape: tuple[int, ...]
     latent: int
     by_hand: Callable[[], Any]
-    steps: int  # timed of one job, fewer of many
+    steps: int  # timed of one job
     most: int  # jobs, beyond which nothing changes
 
 
@@ -64,7 +64,7 @@ def _conv() -> Any:
 NETWORKS = {
     "mnist": Network({"kind": "mlp", "hidden": [512]}, (1, 28, 28), 16, _mnist, 40, 256),
     "tiny": Network({"kind": "mlp", "hidden": [128]}, (1, 8, 8), 10, _tiny, 160, 256),
-    "conv": Network({"kind": "conv", "channels": [32, 64], "hidden": 256}, (1, 28, 28), 16, _conv, 8, 9),
+    "conv": Network({"kind": "conv", "channels": [32, 64], "hidden": 256}, (1, 28, 28), 16, _conv, 16, 9),
 }
 SIZES = (1, 4, 9, 16, 64, 256)
 
@@ -130,7 +130,7 @@ def measured(
     """Median milliseconds of a step of a job: (by fleets, by the loop on all threads, by the loop in processes)."""
     ours, theirs = crews
     most = cores()
-    steps = NETWORKS[name].steps * 4 // min(max(size, 4), 32)
+    steps = NETWORKS[name].steps
     planned = fleets(jobs_of(name, size), device, cores=most)
     hands = choose_hands((device,), None, len(planned))
     stacked = [(name, fleet.jobs, steps, hands.threads, device) for fleet in planned]

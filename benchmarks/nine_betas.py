@@ -1,6 +1,7 @@
 """The default question at full size: nine betas of a VAE 784-512-16 on MNIST, by klsweep and by its rivals.
 
     python benchmarks/nine_betas.py --data DIR --pythae ENV/bin/python
+    python benchmarks/nine_betas.py --data DIR --pythae ENV/bin/python --network conv --betas 1 10 --epochs 1
 
 Whole commands are timed, from their start to their end: 60,000 pictures, 3 epochs, batches of 128, Adam at 1e-3. What
 klsweep measures and stores is in its time; what the rivals measure here is taken off theirs. Distortion and rate on the
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,35 +50,53 @@ class Timed:
     training: float | None = None
 
 
-def klsweep(data: Path, epochs: int, device: str, precision: str) -> Timed:
+MODELS = {
+    "mlp": {"kind": "mlp", "hidden": [HIDDEN]},
+    "conv": {"kind": "conv", "channels": [32, 64], "hidden": 256},
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What all contestants are asked to train."""
+
+    data: Path
+    betas: Sequence[float]
+    epochs: int
+    device: str
+    network: str
+
+
+def klsweep(asked: Question, precision: str) -> Timed:
     """`klsweep run`, with everything it does by default."""
     spec = {
         "version": 1,
         "name": "nine",
         "fixed": {
             "dataset": {"kind": "mnist", "valid": 0.0},
-            "model": {"kind": "mlp", "hidden": [HIDDEN]},
+            "model": MODELS[asked.network],
             "latent_dim": LATENT,
-            "train": {"epochs": epochs, "batch_size": BATCH, "lr": 1e-3, "precision": precision},
+            "train": {"epochs": asked.epochs, "batch_size": BATCH, "lr": 1e-3, "precision": precision},
         },
-        "grid": {"beta": list(BETAS)},
+        "grid": {"beta": list(asked.betas)},
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "nine.yaml"
         file.write_text(json.dumps(spec))
-        options = ("--results", f"{folder}/results", "--data-dir", str(data), "--device", device)
+        options = ("--results", f"{folder}/results", "--data-dir", str(asked.data), "--device", asked.device)
         seconds, _ = timed([sys.executable, "-m", "klsweep", "run", str(file), *options])
         rows = [record.row for record in Store(Path(folder) / "results" / "nine").records()]
     ends = {float(row["beta"]): (float(row["distortion_nats"]), float(row["rate_nats"])) for row in rows}
-    hands = cores() if device == "cpu" else 1
+    hands = cores() if asked.device == "cpu" else 1
     return Timed(seconds, ends, sum(float(row["train_seconds"]) for row in rows) / hands)
 
 
-def rival(python: str, script: str, data: Path, epochs: int, *options: str) -> Timed:
+def rival(python: str, script: str, asked: Question, *options: str) -> Timed:
     """A rival's script in a process of its own, less what it takes for measuring."""
-    betas = [str(beta) for beta in BETAS]
-    base = [python, str(HERE / script), "--betas", *betas, "--epochs", str(epochs), "--data", str(data)]
-    seconds, printed = timed([*base, *options])
+    betas = [str(beta) for beta in asked.betas]
+    settings = {"epochs": asked.epochs, "data": asked.data, "device": asked.device, "network": asked.network}
+    given = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
+    seconds, printed = timed([python, str(HERE / script), "--betas", *betas, *given, *options])
     said = json.loads(printed.splitlines()[-1])
     ends = {float(beta): (end[0], end[1]) for beta, end in said["ends"].items()}
     return Timed(seconds - said["measuring"], ends)
@@ -114,10 +133,10 @@ def peak(dtype: torch.dtype, device: str, *, plain: bool) -> float:
     return max(found[1:])
 
 
-def arithmetic(epochs: int) -> float:
-    """Floating operations of all trainings: three products a layer and step, but none for the data's gradient."""
+def arithmetic(asked: Question) -> float:
+    """Floating operations of all trainings of the MLP: three products a layer and step, but not for data's gradient."""
     layers = INPUTS * HIDDEN + HIDDEN * 2 * LATENT + LATENT * HIDDEN + HIDDEN * INPUTS
-    return 2.0 * (3 * layers - INPUTS * HIDDEN) * IMAGES * epochs * len(BETAS)
+    return 2.0 * (3 * layers - INPUTS * HIDDEN) * IMAGES * asked.epochs * len(asked.betas)
 
 
 def measure(contestants: Mapping[str, Callable[[], Timed]], repeats: int) -> dict[str, Timed]:
@@ -142,40 +161,41 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", nargs="+", help="contestants to run, by the beginning of their names")
-    asked = parser.parse_args()
-    data, epochs, device, many = Path(asked.data), asked.epochs, asked.device, cores()
+    parser.add_argument("--network", choices=MODELS, default="mlp")
+    parser.add_argument("--betas", type=float, nargs="+", default=BETAS)
+    told = parser.parse_args()
+    asked = Question(Path(told.data), told.betas, told.epochs, told.device, told.network)
+    many, device = cores(), told.device
     with tempfile.TemporaryDirectory() as folder:
-        pythae = asked.pythae or with_pythae(Path(folder))
-        on = ("--device", device)
+        pythae = told.pythae or with_pythae(Path(folder))
         everybody: dict[str, Callable[[], Timed]] = {
-            "pythae": lambda: rival(pythae, "by_pythae.py", data, epochs, *on),
+            "pythae": lambda: rival(pythae, "by_pythae.py", asked),
             f"by hand, 1 process of {many} threads": lambda: rival(
-                sys.executable, "by_hand.py", data, epochs, "--threads", str(many), *on
+                sys.executable, "by_hand.py", asked, "--threads", str(many)
             ),
             f"by hand, {many} processes of 1 thread": lambda: rival(
-                sys.executable, "by_hand.py", data, epochs, "--processes", str(many), *on
+                sys.executable, "by_hand.py", asked, "--processes", str(many)
             ),
-            "klsweep fp32": lambda: klsweep(data, epochs, device, "fp32"),
-            "klsweep bf16": lambda: klsweep(data, epochs, device, "bf16"),
+            "klsweep fp32": lambda: klsweep(asked, "fp32"),
+            "klsweep bf16": lambda: klsweep(asked, "bf16"),
         }
         if device != "cpu":
             del everybody[f"by hand, {many} processes of 1 thread"]
         chosen = {
-            name: run
-            for name, run in everybody.items()
-            if not asked.only or name.startswith(tuple(asked.only))
+            name: run for name, run in everybody.items() if not told.only or name.startswith(tuple(told.only))
         }
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
         peaks = {
             name: (peak(of, device, plain=True), peak(of, device, plain=False)) for name, of in dtypes.items()
         }
-        found = measure(chosen, asked.repeats)
-    show(found, peaks, arithmetic(epochs))
+        found = measure(chosen, told.repeats)
+    show(found, peaks, asked)
 
 
-def show(found: Mapping[str, Timed], peaks: Mapping[str, tuple[float, float]], operations: float) -> None:
+def show(found: Mapping[str, Timed], peaks: Mapping[str, tuple[float, float]], asked: Question) -> None:
     """The table of what was found."""
-    shown = [BETAS[index] for index in SHOWN]
+    shown = [asked.betas[index] for index in SHOWN] if len(asked.betas) > max(SHOWN) else asked.betas
+    operations = arithmetic(asked) if asked.network == "mlp" else 0.0
     table = Table(
         "",
         "seconds",
@@ -187,7 +207,7 @@ def show(found: Mapping[str, Timed], peaks: Mapping[str, tuple[float, float]], o
     pythae = found.get("pythae")
     for name, each in found.items():
         ends = [min(each.ends.items(), key=lambda end: abs(end[0] - beta))[1] for beta in shown]
-        rate = operations / each.training if each.training else 0
+        rate = operations / each.training if each.training else 0.0
         shares = [f"{100 * rate / one:.0f} %" if rate else "" for one in peaks.get(name.split()[-1], (1, 1))]
         ratio = f"{pythae.seconds / each.seconds:.2f}" if pythae else ""
         table.add_row(
