@@ -1,7 +1,6 @@
 """`klsweep report --watch`: the report of a sweep that runs, made again whenever there is more to report."""
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -110,21 +109,26 @@ def watched(
 @contextmanager
 def _ctrl_c_remembered() -> Iterator[Callable[[float], None]]:
     """A rest that Ctrl-C ends also where it came before: Python drops what is raised while it takes objects down."""
-    asked = threading.Event()
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield time.sleep  # in the background of a script Ctrl-C is not for us
+        return
+    asked = False
 
     def remember(_signal: int, _frame: object) -> None:
-        asked.set()
+        nonlocal asked
+        asked = True
         raise KeyboardInterrupt
 
     def rest(seconds: float) -> None:
-        if asked.wait(seconds):
+        if asked:
             raise KeyboardInterrupt
+        time.sleep(seconds)
 
-    before = signal.signal(signal.SIGINT, remember)
+    signal.signal(signal.SIGINT, remember)
     try:
         yield rest
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _refresh(store: Store, known: Refresh | None, report_of: Callable[[], "Report"]) -> Refresh | None:

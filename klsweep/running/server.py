@@ -7,11 +7,11 @@ whoever reads what a run prints waits for; the server holds nothing worth it.
 import atexit
 import os
 
-import torch._dynamo
-
 import klsweep.running.child
 import klsweep.train
 
-__all__ = ["klsweep", "torch"]
-
 atexit.register(os._exit, 0)
+
+import torch._dynamo  # noqa: E402  (last, for the server goes on without what cannot be imported)
+
+__all__ = ["klsweep", "torch"]

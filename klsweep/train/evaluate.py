@@ -14,6 +14,7 @@ from klsweep.train.fleet import Fleet, Members, Output
 from klsweep.train.streams import Purpose
 from klsweep.vae.likelihoods.likelihood import Own
 from klsweep.vae.objectives import Memory
+from klsweep.vae.products import float32_products
 
 CHUNK = 512  # data at once; a constant, so that the order of summation is always the same
 
@@ -41,7 +42,7 @@ def evaluate(fleet: Fleet, members: Members, split: Tensor, *, purpose: Purpose,
     """Measure every member on `split` [n, *input_shape]; `weight` [member] is the effective beta in the loss."""
     sums: dict[str, Tensor] = {}
     shift: Tensor | None = None
-    with fleet.products(training=False):
+    with float32_products(fleet.device, multiplications=fleet.multiplications(CHUNK)):
         for x, noise in _chunks(fleet, split, purpose):
             seen = _measure(fleet, members, (x, noise), weight)
             mean = seen.pop("mean")

@@ -18,7 +18,7 @@ def every(of_one: Callable[..., Found], members: int) -> Callable[..., Found]:
         return vmap(of_one)
 
     def of_the_only(*given: Any) -> Found:
-        alone = _changed(lambda each: each.squeeze(0), given)
+        alone = _changed(_only, given)
         found: Found = _changed(lambda each: each.unsqueeze(0), of_one(*alone))
         return found
 
@@ -32,4 +32,10 @@ def _changed(change: Callable[[Tensor], Tensor], value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: change(each) for name, each in value.items()}
     changed = [_changed(change, each) for each in value]
-    return type(value)(*changed) if hasattr(value, "_fields") else changed
+    return type(value)(*changed) if hasattr(value, "_fields") else tuple(changed)
+
+
+def _only(of_members: Tensor) -> Tensor:
+    """What is the only member's."""
+    (only,) = of_members.unbind()
+    return only

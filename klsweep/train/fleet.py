@@ -17,7 +17,7 @@ from klsweep.vae import posterior
 from klsweep.vae.likelihoods.likelihood import Own
 from klsweep.vae.networks import Vae
 from klsweep.vae.objectives import Memory, Seen, Terms
-from klsweep.vae.products import float32_products
+from klsweep.vae.products import LARGE, float32_products
 from klsweep.vae.schedules import Length
 from klsweep.vae.weights import Weighting
 
@@ -123,19 +123,16 @@ class Fleet:
         """Data per step."""
         return self.lead.train.batch_size
 
-    @property
-    def multiplications(self) -> int:
-        """Of numbers in one pass of a batch through all networks: one for each parameter and datum, and at least so."""
-        models = 1 if self.one.vae.member_axis else len(self.jobs)
-        return self.batch_size * models * sum(each.numel() for each in self.one.parameters())
+    def multiplications(self, data: int) -> int:
+        """Of numbers in one pass of `data` through all networks, where that is known of a network; else many."""
+        if not self.one.vae.dense:
+            return LARGE
+        return data * sum(each.numel() for each in self.one.parameters())
 
-    def products(self, *, training: bool) -> AbstractContextManager[None]:
-        """Where float32 products are as fast as can be; only in training, and asked to, are factors rounded."""
-        return float32_products(
-            self.device,
-            multiplications=self.multiplications,
-            tf32=training and self.precision == "tf32",
-        )
+    def training_products(self) -> AbstractContextManager[None]:
+        """Where float32 products of training are as fast as can be; factors are rounded where that was asked for."""
+        many = self.multiplications(self.batch_size)
+        return float32_products(self.device, multiplications=many, tf32=self.precision == "tf32")
 
     def steps_of(self, epoch: int) -> slice:
         """The steps of `epoch`, counted from 0; `train.steps` may end the last one early."""

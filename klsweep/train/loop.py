@@ -71,7 +71,7 @@ def _train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     saved = time.monotonic()
     while state.epoch < fleet.epochs and None in outcome.diverged_at(state.curve, len(jobs)):
         started = time.monotonic()
-        with fleet.products(training=True):
+        with fleet.training_products():
             seen = _epoch(fleet, state, take, epoch_of(state.epoch), setting)
         state.curve.append(np.concatenate([step.means(seen), _validate(fleet, state, valid_x)]))
         state.epoch += 1

@@ -15,7 +15,7 @@ from klsweep.result import ACTIVE_NATS, ACTIVE_VARIANCE, Result, Scalar, Status
 from klsweep.spec.row import settings_row
 from klsweep.train.evaluate import Measures
 from klsweep.train.fleet import Fleet, Members
-from klsweep.vae.products import by_onednn
+from klsweep.vae.products import products_by_onednn
 
 MEASURED = (
     "train_loss",
@@ -172,7 +172,9 @@ def _provenance(fleet: Fleet) -> dict[str, Scalar]:
         "device": str(fleet.device),
         "threads": torch.get_num_threads(),
         "precision": fleet.precision,
-        "products": "oneDNN" if fleet.device.type == "cpu" and by_onednn() else "torch",
+        "products": "oneDNN"
+        if products_by_onednn(fleet.device, fleet.multiplications(fleet.batch_size))
+        else "torch",
         "members": len(fleet.jobs),
         "steps": fleet.steps,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -17,7 +17,9 @@ def resolved(asked: Precision, device: torch.device) -> Resolved:
     """What `asked` is on this device: `auto` is bf16 where the hardware multiplies it. Alike on machines of a kind."""
     if device.type == "cuda":
         modern = torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere and later
-        return ("bf16" if modern else "fp32") if asked == "auto" else asked
+        if asked == "auto":
+            return "bf16" if modern else "fp32"
+        return "fp32" if asked == "tf32" and not modern else asked
     if asked == "auto":
         return "bf16" if features() & FAST else "fp32"
     return "fp32" if asked == "tf32" else asked  # a CPU has no tf32, and nothing to gain from its rounding

@@ -22,7 +22,7 @@ Call = Callable[..., Any]  # of a module and its inputs
 
 
 class Adapted(Vae):
-    """The user's module. Inputs may carry a leading member axis; then so do the parameters swapped in."""
+    """The user's module. Inputs may carry a leading member axis; then so do the parameters it holds."""
 
     member_axis = True
 

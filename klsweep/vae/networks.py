@@ -28,6 +28,9 @@ class Vae(nn.Module, ABC):
     member_axis = False
     """Parameters, inputs and outputs may carry a leading member axis."""
 
+    dense = False
+    """A pass multiplies each parameter once for each datum, as matrix products do and convolutions do not."""
+
     @abstractmethod
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [batch, *input_shape] -> posterior mean and logvar, each [batch, latent]."""
@@ -64,6 +67,7 @@ class LinearVae(Vae):
     """mean = V x + c, one free logvar per latent, parameters = W z + b."""
 
     member_axis = True
+    dense = True
 
     def __init__(self, input_shape: Shape, latent_dim: int, params_per_value: int) -> None:
         super().__init__()
@@ -88,6 +92,7 @@ class MlpVae(Vae):
     """Fully connected, mirrored; one head for mean and logvar."""
 
     member_axis = True
+    dense = True
 
     def __init__(
         self,

@@ -23,6 +23,9 @@ LARGE = 2**24
 and from which several threads are faster than one, which they are not where they wake for less."""
 
 
+_ALLOWED = {"cpu": "medium", "cuda": "high"}  # in torch's words: bfloat16, and TF32
+
+
 @contextmanager
 def float32_products(
     device: torch.device, *, multiplications: int = LARGE, tf32: bool = False
@@ -32,21 +35,28 @@ def float32_products(
     `multiplications` is how many there are in a pass through all networks, for batches: small work is one thread's.
     With `tf32` a GPU may round factors to 11 bits; a CPU never does.
     """
-    large = multiplications >= LARGE
-    quick = large and by_onednn() if device.type == "cpu" else tf32
-    allowed = {"cpu": "medium", "cuda": "high"}[device.type] if quick else "highest"
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    threads = torch.get_num_threads()
-    torch.set_float32_matmul_precision(allowed)
-    torch.backends.cudnn.allow_tf32 = tf32
-    if not large:
-        torch.set_num_threads(1)
     try:
+        before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    except RuntimeError:  # somebody has set it by torch's other interface, which does not go with this one
+        yield
+        return
+    threads = torch.get_num_threads()
+    quick = tf32 if device.type == "cuda" else products_by_onednn(device, multiplications)
+    try:
+        torch.set_float32_matmul_precision(_ALLOWED[device.type] if quick else "highest")
+        torch.backends.cudnn.allow_tf32 = tf32
+        if multiplications < LARGE:
+            torch.set_num_threads(1)
         yield
     finally:
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def products_by_onednn(device: torch.device, multiplications: int) -> bool:
+    """Whether float32 products of so much work are oneDNN's on this device."""
+    return device.type == "cpu" and multiplications >= LARGE and by_onednn()
 
 
 @cache

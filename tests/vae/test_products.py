@@ -125,13 +125,21 @@ def test_settings_of_torch_are_afterwards_what_they_were() -> None:
 
 
 def test_no_other_processor_is_allowed_to_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    for told in ({"GenuineIntel", "avx512f"}, {"AuthenticAMD", "avx512f", "amx_bf16", "amx_tile"}):
-        monkeypatch.setattr(products, "features", lambda told=told: frozenset(told))
-        assert not products.by_onednn.__wrapped__()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(products, "_exact", lambda: True)
+    told = {"GenuineIntel": False, "AuthenticAMD": True, "AuthenticAMD amx_bf16": False}
+    for words, allowed in told.items():
+        monkeypatch.setattr(products, "features", lambda words=words: frozenset(words.split()))
+        assert products.by_onednn.__wrapped__() == allowed
 
 
 def test_a_processor_that_rounds_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "equal", lambda one, other: bool((one.bfloat16().float() == other).all()))
+    assert products._exact() or not products.by_onednn()
+    multiply = torch.Tensor.__matmul__
+    monkeypatch.setattr(
+        torch.Tensor, "__matmul__", lambda one, other: multiply(one.bfloat16().float(), other)
+    )
     assert not products._exact()
 
 
