@@ -191,6 +191,8 @@ def spawn(tmp_path, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # where the tests run in the background of a shell, Ctrl-C is ignored, which a child would inherit
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
 
 
@@ -211,10 +213,12 @@ def test_ctrl_c_that_python_drops_ends_the_watch_at_its_next_rest(growing, tmp_p
             time.sleep(0.1)  # where the interrupt is raised, and dropped
 
     dropped = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(sys, "unraisablehook", lambda raised: dropped.append(raised.exc_type))
     monkeypatch.setattr("klsweep.cli.watch.say", lambda _line: Gone() and None)
     with pytest.raises(typer.Exit) as ended:
         watched(growing[0].path, out=None, goals=(), style="screen", every=60, quiet=False, open_=False)
+    signal.signal(signal.SIGINT, before)
     assert ended.value.exit_code == 130
     assert dropped == [KeyboardInterrupt]
 
