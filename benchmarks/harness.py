@@ -154,7 +154,7 @@ def committed(path: Path, results: Path) -> float:
     sweep = spec.read(path)
     store = Store.open(results, sweep.name)
     store.write_spec(sweep.text)
-    store.write_plan({"made-up": [job.id for job in sweep.jobs]})
+    store.work.write_plan({"made-up": [job.id for job in sweep.jobs]})
     made = 0.0
     for job in sweep.jobs:
         result = made_up(sweep, job)

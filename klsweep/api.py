@@ -78,7 +78,7 @@ def plan(
     share = Shard.read(shard) if shard else None
     sweep = specs.read(Path(spec), overrides, data_dir=_path(data_dir))
     store, on = Store(Path(results) / sweep.name), choose_devices(device)[0]
-    return plan_sweep(sweep, store, device=on, shard=share, joined=store.is_held())
+    return plan_sweep(sweep, store, device=on, shard=share, joined=store.work.is_held())
 
 
 def run(

@@ -59,7 +59,9 @@ def watch(
     seen: dict[Path, Refresh] = {}
     while True:
         stores = sweeps(path)
-        held = any(store.is_held() for store in stores)  # asked first: what ends meanwhile gets another look
+        held = any(
+            store.work.is_held() for store in stores
+        )  # asked first: what ends meanwhile gets another look
         pause = every
         for store in stores:
             known = seen.get(store.path)
@@ -144,7 +146,7 @@ def _refresh(store: Store, known: Refresh | None, report_of: Callable[[], "Repor
             raise
         return None  # a result was set aside while it was read: there is another look to come
     finished = set(report.runs["job_id"])
-    asked = {job_id for ids in store.plan().values() for job_id in ids} or finished
+    asked = {job_id for ids in store.work.plan().values() for job_id in ids} or finished
     return Refresh(report, mark, len(asked), len(asked & finished), time.perf_counter() - started)
 
 

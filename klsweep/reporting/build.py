@@ -67,7 +67,7 @@ def build(
     runs = rows.runs(store)
     summary = stats.summary(runs)
     found = verdicts(store, runs, goals)
-    planned = {job_id for ids in store.plan().values() for job_id in ids}
+    planned = {job_id for ids in store.work.plan().values() for job_id in ids}
     missing = len(planned - set(runs["job_id"]))
     notes = _notes(store, runs, missing=missing, planned=len(planned))
     again = reload if missing else None

@@ -49,7 +49,7 @@ def measure_sweep(
     known = {job.id: job for job in sweep.jobs}
     failures: dict[str, list[str]] = {}
     tally = _Tally()
-    with store.held():
+    with store.work.held():
         todo = list(_todo(store, known, sweep.metrics, failures))
         by_data = itertools.groupby(
             sorted(todo, key=lambda each: each[1].dataset.label), lambda each: each[1].dataset

@@ -81,7 +81,7 @@ def whole_plan(
     A cluster has more workers now and fewer then: what was planned for as many `slots`, or more, is kept too.
     """
     cut = fleets_of(sweep, device, slots)
-    before = recorded(sweep.jobs, store.plan()) if keep or slots is not None else ()
+    before = recorded(sweep.jobs, store.work.plan()) if keep or slots is not None else ()
     return before if before and (keep or len(before) >= len(cut)) else cut
 
 

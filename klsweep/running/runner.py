@@ -91,7 +91,7 @@ def _with_backend(
     backend: Backend, sweep: Sweep, options: Options, listen: Listener, work: Work, started: float
 ) -> Summary:
     store, hands = Store.open(options.results, sweep.name), backend.hands
-    with store.member(_runs(sweep)) as me:
+    with store.work.member(_runs(sweep)) as me:
         with me.admitted(lambda text: listen(Said(text))) as others:
             planned, notes = _prepare(sweep, store, options, backend, joined=bool(others))
         for note in notes:
@@ -132,9 +132,9 @@ def _prepare(
         store = store.refreshed()
     planned = plan(sweep, store, device=device, shard=options.shard, joined=joined, slots=slots)
     store.write_spec(sweep.text)
-    store.write_plan({fleet.id: fleet.job_ids for fleet in planned.fleets})
+    store.work.write_plan({fleet.id: fleet.job_ids for fleet in planned.fleets})
     if not joined:
-        store.clear_fleets_but({fleet.id for fleet in planned.left})
+        store.work.clear_fleets_but({fleet.id for fleet in planned.left})
     orphaned = (
         (f"{len(planned.orphans)} results belong to no job of this spec and stay: {_some(planned.orphans)}",)
         if planned.orphans

@@ -25,9 +25,9 @@ class Standing:
 
 def standing(store: Store) -> Standing:
     """Read where the sweep in `store` stands. Writes nothing."""
-    under_way = store.jobs_under_way()
+    under_way = store.work.jobs_under_way()
     records = {record.job_id: record for record in store.records()}
-    asked = {job_id for ids in store.plan().values() for job_id in ids} or set(records)
+    asked = {job_id for ids in store.work.plan().values() for job_id in ids} or set(records)
     open_jobs = asked - records.keys()
     running = len(under_way & open_jobs)
     return Standing(

@@ -35,7 +35,7 @@ class Task:
     @property
     def folder(self) -> FleetFolder:
         """Where the fleet keeps its log and its checkpoint."""
-        return Store(self.store).fleet(self.fleet.id)
+        return Store(self.store).work.fleet(self.fleet.id)
 
 
 @dataclass(frozen=True)

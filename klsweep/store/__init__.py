@@ -17,5 +17,6 @@ from klsweep.store.records import Record
 from klsweep.store.store import Store, sweeps
 from klsweep.store.talk import Talk
 from klsweep.store.unmeasured import unmeasured
+from klsweep.store.work import Work
 
-__all__ = ["FleetFolder", "Measure", "Member", "Record", "Store", "Talk", "sweeps", "unmeasured"]
+__all__ = ["FleetFolder", "Measure", "Member", "Record", "Store", "Talk", "Work", "sweeps", "unmeasured"]

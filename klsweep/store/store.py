@@ -1,9 +1,8 @@
-"""One sweep's directory: what is done, how a result is committed, and what is read back."""
+"""One sweep's directory: how a result is committed, and what is read back. Of what is not done: `Work`."""
 
 import contextlib
-import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +13,11 @@ from numpy.typing import NDArray
 
 from klsweep.errors import Loud, StoreError
 from klsweep.result import Result
-from klsweep.store import atomic, codec, leases, measures, records, tidying
+from klsweep.store import atomic, codec, measures, records, tidying
 from klsweep.store.codec import DamagedError
-from klsweep.store.folder import FleetFolder
-from klsweep.store.leases import ALONE, Member
 from klsweep.store.measures import Measure
 from klsweep.store.records import Found, Record
-from klsweep.store.talk import Talk
+from klsweep.store.work import Work
 
 T = TypeVar("T")
 
@@ -36,9 +33,9 @@ class Store:
         """The sweep `name` under `results`, made and shown to be writable; else `StoreError`."""
         store = cls(results / name)
         with atomic.writing_to(store.path):
-            for folder in (store._jobs, store._spectra, store.work):
+            for folder in (store._jobs, store._spectra, store.work.path):
                 _check_own(folder)
-            for folder in (store._jobs, store.work):
+            for folder in (store._jobs, store.work.path):
                 atomic.make_folder(folder)
                 atomic.write(folder / "probe", b"")
                 (folder / "probe").unlink(missing_ok=True)
@@ -66,9 +63,9 @@ class Store:
         return self._made_from_results("export")
 
     @property
-    def work(self) -> Path:
-        """Plan, logs and checkpoints of unfinished work; safe to delete while nothing runs."""
-        return self.path / "work"
+    def work(self) -> Work:
+        """Plan, logs and checkpoints of unfinished work, and who works on it."""
+        return Work(self.path / "work")
 
     @property
     def _jobs(self) -> Path:
@@ -87,20 +84,6 @@ class Store:
         return folder
 
     # ---- committing
-
-    def member(self, runs: str) -> Member:
-        """The present process among those that work on the sweep; `runs` says what, alike for all of them."""
-        return Member(self.work, runs)
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the sweep alone: `StoreError` while a run is using it, and for a run that comes meanwhile."""
-        with self.member(ALONE) as me, me.admitted():
-            yield
-
-    def is_held(self) -> bool:
-        """Whether a command is using this sweep now, as far as its files tell."""
-        return leases.in_use(self.work)
 
     def write_spec(self, text: str) -> None:
         """Keep the spec as it was run."""
@@ -161,8 +144,8 @@ class Store:
 
     def sweep_temporaries(self, *, older_than: float = tidying.LEFT_SECONDS) -> None:
         """Remove what killed writers left so many seconds ago, by the file system's clock; while nobody else trains."""
-        with atomic.writing_to(self.work):
-            now = atomic.time_at(self.work)
+        with atomic.writing_to(self.work.path):
+            now = atomic.time_at(self.work.path)
         tidying.remove_temporaries(self.path, before=now - older_than)
 
     # ---- reading
@@ -189,7 +172,7 @@ class Store:
     def mark(self) -> frozenset[tuple[str, int]]:
         """Differs from an earlier one once anything a report is made from came, went or changed; reads no content."""
         found = [*self._jobs.glob("*/result.json"), *self._jobs.glob(f"*/{measures.NAME}")]
-        found += [*self._spectra.glob("*.npz"), self.work / "plan.json"]
+        found += [*self._spectra.glob("*.npz"), self.work.plan_file]
         seen = set()
         for path in found:
             with contextlib.suppress(OSError):  # gone since it was listed
@@ -245,42 +228,6 @@ class Store:
         with atomic.reading_from(self._jobs), contextlib.suppress(FileNotFoundError):
             return [folder for folder in self._jobs.iterdir() if "." not in folder.name]
         return []
-
-    # ---- work in progress
-
-    def write_plan(self, fleets: Mapping[str, Iterable[str]]) -> None:
-        """Keep which jobs the present spec asks for, by fleet, so that `status` can name what is missing."""
-        text = json.dumps({fleet: list(ids) for fleet, ids in fleets.items()})
-        with atomic.writing_to(self.work):
-            atomic.write(self.work / "plan.json", text.encode())
-
-    def plan(self) -> dict[str, list[str]]:
-        """The job ids of each fleet of the last run; empty before the first."""
-        with contextlib.suppress(OSError, ValueError):
-            plan = json.loads((self.work / "plan.json").read_bytes())
-            return plan if isinstance(plan, dict) else {}
-        return {}
-
-    def fleet(self, fleet_id: str) -> FleetFolder:
-        """Where a fleet keeps its log and its checkpoint until it is done."""
-        return FleetFolder(self.work / fleet_id)
-
-    def talk(self, token: str) -> Talk:
-        """Where the run of this token and its workers on a cluster tell each other how it goes."""
-        return Talk(self.work / f"{token}.run")
-
-    def jobs_under_way(self) -> frozenset[str]:
-        """The jobs that train now, as far as files tell."""
-        return leases.under_way(self.work)
-
-    def clear_fleets_but(self, fleet_ids: Collection[str]) -> None:
-        """Remove what fleets left that nobody will take up again; only while nobody else trains."""
-        for folder in self._folders():
-            if folder.path.name not in fleet_ids:
-                folder.clear()
-
-    def _folders(self) -> tuple[FleetFolder, ...]:
-        return tuple(FleetFolder(path) for path in self.work.glob("*/") if path.is_dir())
 
 
 def sweeps(path: Path) -> tuple[Store, ...]:

@@ -21,7 +21,7 @@ def finish(path: Path, results: Path, *, bad=(), leave=0) -> Store:
     store = Store.open(results, sweep.name)
     store.write_spec(sweep.text)
     planned = fleets(sweep.jobs, "cpu", cores=1)
-    store.write_plan({fleet.id: fleet.job_ids for fleet in planned})
+    store.work.write_plan({fleet.id: fleet.job_ids for fleet in planned})
     fleet_of = {job_id: fleet.id for fleet in planned for job_id in fleet.job_ids}
     metrics = ["distortion_nats", "rate_nats", "elbo_nats", "recon_sse", "recon_mse", "recon_bce"]
     for place, job in enumerate(sweep.jobs[: len(sweep.jobs) - leave]):

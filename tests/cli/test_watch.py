@@ -113,7 +113,7 @@ def test_a_watch_does_not_end_while_a_command_uses_the_sweep(write_spec, finishe
         looks.append(seconds)
         raise KeyboardInterrupt
 
-    with store.held(), pytest.raises(KeyboardInterrupt):
+    with store.work.held(), pytest.raises(KeyboardInterrupt):
         watch(store.path, every=SOON, tell=lambda _refresh: None, rest=rest)
     assert len(looks) == 1
     watch(store.path, every=SOON, tell=lambda _refresh: None, rest=rest)

@@ -40,10 +40,10 @@ class Scene:
     def __init__(self, results, work) -> None:
         self.sweep = spec.read_text(SPEC)
         self.store = Store.open(results, "fake")
-        self.member = self.store.member("two jobs")
+        self.member = self.store.work.member("two jobs")
         (fleet,) = fleets_of(self.sweep, "cpu")
         self.task = Task(fleet, fleet.id, self.store.path, None, "cpu", 1)
-        self.talk = self.store.talk(self.member.me.token)
+        self.talk = self.store.work.talk(self.member.me.token)
         self.place = host.Place(self.store.path, self.member.me.token, "two jobs", code_fingerprint())
         self.facts = {job.id: self.sweep.facts_of(job) for job in self.sweep.jobs}
         self.order = host.Order("order", self.place, self.task, work, self.facts)
@@ -112,7 +112,7 @@ def test_a_worker_stops_when_the_run_wants_it_or_is_no_more(scene, how):
         hosting.join(timeout=10)
         assert found == [host.Outcome(host.STOPPED)]
         assert list(here.task.folder.path.glob("checkpoint")) or how != "stop"
-        assert not list(here.store.work.glob("*.fleet"))
+        assert not list(here.store.work.path.glob("*.fleet"))
 
 
 def test_a_worker_that_sees_another_directory_or_has_other_code_takes_no_part(scene, tmp_path):
@@ -227,7 +227,7 @@ def test_a_cluster_keeps_the_fleets_that_were_planned_unless_it_has_more_slots(t
 
     def planned(slots):
         fleets = whole_plan(sweep, store, device="cpu", keep=False, slots=slots)
-        store.write_plan({fleet.id: fleet.job_ids for fleet in fleets})
+        store.work.write_plan({fleet.id: fleet.job_ids for fleet in fleets})
         return len(fleets)
 
     assert [planned(slots) for slots in (2, 1, 4, 3, 2)] == [2, 2, 4, 4, 4]

@@ -27,7 +27,9 @@ def test_a_cluster_of_dask_gives_what_children_give_though_a_worker_is_killed(
     assert runs(tmp_path / "dask") == local
     assert f"12 jobs in 3 fleets on cpu, dask at {dask_cluster.address}: 2 workers" in run.text()
     store = Store(tmp_path / "dask" / "shared")
-    assert [path.name for path in store.work.iterdir()] == ["plan.json"], "nothing is left of run and workers"
+    assert [path.name for path in store.work.path.iterdir()] == ["plan.json"], (
+        "nothing is left of run and workers"
+    )
 
 
 @pytest.mark.slow

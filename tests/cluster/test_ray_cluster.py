@@ -27,7 +27,9 @@ def test_ray_gives_what_children_give_though_a_worker_is_killed(start, local, tm
     assert runs(tmp_path / "ray") == local
     assert "on cpu, ray on this machine:" in run.text()
     store = Store(tmp_path / "ray" / "shared")
-    assert [path.name for path in store.work.iterdir()] == ["plan.json"], "nothing is left of run and workers"
+    assert [path.name for path in store.work.path.iterdir()] == ["plan.json"], (
+        "nothing is left of run and workers"
+    )
 
 
 @pytest.mark.slow

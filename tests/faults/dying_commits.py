@@ -40,17 +40,19 @@ def prepared(directory: Path) -> Store:
     """A sweep with one result, one plan and one checkpoint."""
     store = Store.open(directory, "sweep")
     store.commit(result(9))
-    store.write_plan({"fleet": [result(9).job_id]})
-    store.fleet("fleet").path.mkdir()
-    checkpoint.save(store.fleet("fleet").path, {"w": np.zeros(50)}, {"epoch": 1})
+    store.work.write_plan({"fleet": [result(9).job_id]})
+    store.work.fleet("fleet").path.mkdir()
+    checkpoint.save(store.work.fleet("fleet").path, {"w": np.zeros(50)}, {"epoch": 1})
     return store.refreshed()
 
 
 OPERATIONS = {
     "commit": lambda store: store.commit(result(1)),
     "measures": lambda store: store.add_measures(result(9).job_id, PROBE),
-    "plan": lambda store: store.write_plan({"fleet": [result(9).job_id, result(1).job_id]}),
-    "checkpoint": lambda store: checkpoint.save(store.fleet("fleet").path, {"w": np.ones(50)}, {"epoch": 2}),
+    "plan": lambda store: store.work.write_plan({"fleet": [result(9).job_id, result(1).job_id]}),
+    "checkpoint": lambda store: checkpoint.save(
+        store.work.fleet("fleet").path, {"w": np.ones(50)}, {"epoch": 2}
+    ),
     "withdraw": lambda store: store.withdraw(result(9).job_id),
 }
 

@@ -254,10 +254,10 @@ def test_links_inside_a_results_directory_are_not_followed_where_files_are_remov
             Store.open(tmp_path / inside, "sweep")
     store = Store.open(tmp_path / "results", "sweep")
     (store.path / "jobs" / ("0" * 12)).symlink_to(precious)
-    (store.work / "fleet").symlink_to(precious)
+    (store.work.path / "fleet").symlink_to(precious)
     store.sweep_temporaries(older_than=0)
     store.set_aside_damaged()
-    store.clear_fleets_but(())
+    store.work.clear_fleets_but(())
     assert sorted(each.name for each in precious.rglob("*")) == ["file", "folder", "notes.tmp-1"]
 
 

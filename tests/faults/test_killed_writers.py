@@ -76,7 +76,7 @@ def test_measures_killed_at_any_call_are_the_old_or_the_new_and_the_result_stays
 
 
 def test_a_plan_killed_at_any_call_is_the_old_or_the_new(killed):
-    lengths = [len(Store(store.path).plan()["fleet"]) for store in killed("plan")]
+    lengths = [len(Store(store.path).work.plan()["fleet"]) for store in killed("plan")]
     assert set(lengths) == {1, 2}
     assert lengths == sorted(lengths)
 
@@ -85,7 +85,7 @@ def test_a_checkpoint_killed_at_any_call_is_the_old_or_the_new(killed):
     epochs = []
     for store in killed("checkpoint"):
         halve_what_is_not_whole(store)
-        tensors, notes = checkpoint.load(store.fleet("fleet").path)
+        tensors, notes = checkpoint.load(store.work.fleet("fleet").path)
         assert np.all(tensors["w"] == notes["epoch"] - 1)
         epochs.append(notes["epoch"])
     assert set(epochs) == {1, 2}

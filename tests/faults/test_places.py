@@ -114,7 +114,7 @@ def test_data_without_permission_are_told(small_spec, tmp_path, kind, hidden):
 FULL = """
 mount -t tmpfs -o size=4m none {place} || exit 77
 {command} &
-until ls {place}/small/work/*/log.txt; do sleep 0.01; done 2> {place}/none
+until ls {work}/*/log.txt; do sleep 0.01; done 2> {place}/none
 head -c 4m /dev/zero > {place}/filler
 wait $!; echo "code $?"
 rm {place}/filler
@@ -145,6 +145,7 @@ def test_a_disk_that_fills_up_in_training_ends_the_run_in_words_and_the_next_goe
     script = FULL.format(
         place=shlex.quote(str(place)),
         command=shlex.join([*KLSWEEP, *map(str, asked)]),
+        work=shlex.quote(str(Store(place / "small").work.path)),
         copy=tmp_path / "copy",
     )
     done = in_a_namespace(script)

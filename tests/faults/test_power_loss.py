@@ -62,9 +62,9 @@ def test_a_plan_and_a_checkpoint_are_the_old_or_the_new_and_the_new_after_return
     with power.recorded(prepared.path.parent) as record:
         dying_commits.OPERATIONS[operation](prepared)
     for how, done, store in after_every_loss(record, tmp_path / "disk"):
-        tensors, notes = checkpoint.load(store.fleet("fleet").path)
+        tensors, notes = checkpoint.load(store.work.fleet("fleet").path)
         assert np.all(tensors["w"] == notes["epoch"] - 1), how
-        found = len(store.plan()["fleet"]) if operation == "plan" else notes["epoch"]
+        found = len(store.work.plan()["fleet"]) if operation == "plan" else notes["epoch"]
         assert found == 2 if done else found in (1, 2), how
 
 

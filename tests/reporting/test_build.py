@@ -42,7 +42,7 @@ def test_lost_missing_and_damaged_jobs_are_said(tmp_path, monkeypatch):
     cases = [Case(), Case(seed=1, status=Status.DIVERGED), Case(seed=2, status=Status.FAILED), Case(seed=3)]
     store = commit(tmp_path, "s", cases)
     whole = [record.job_id for record in store.records()]
-    store.write_plan({"f": [*whole, "0" * 12]})
+    store.work.write_plan({"f": [*whole, "0" * 12]})
     damaged = next(record.job_id for record in store.records() if record.row["seed"] == 3)
     (store.path / "jobs" / damaged / "result.json").write_text("{")
     notes = "\n".join(build(store.refreshed()).notes)

@@ -182,7 +182,7 @@ def test_a_page_of_a_half_finished_and_partly_failed_sweep_is_truthful(tmp_path)
     cases += [Case(beta_norm=1.0, seed=2, status=Status.FAILED), Case(beta_norm=3.0, status=Status.TIMEOUT)]
     store = commit(tmp_path, "s", cases)
     ids = [record.job_id for record in store.records()]
-    store.write_plan({"f": [*ids, "0" * 12]})
+    store.work.write_plan({"f": [*ids, "0" * 12]})
     parsed = Parsed(build(store).page.read_bytes())
     for sentence in ("1 of 7 jobs diverged", "1 of 7 jobs failed", "1 of 7 jobs ran out of time"):
         assert sentence in parsed.text

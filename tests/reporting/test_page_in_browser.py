@@ -414,7 +414,7 @@ def test_a_page_of_a_running_sweep_loads_itself_anew_and_keeps_what_was_chosen(s
     cases = grid(latent_dim=[2, 4], beta_norm=[0.1, 1.0, 10.0], seed=[0, 1])
     made = [result(case) for case in cases]
     store = commit(tmp_path, "s", cases[:-2])
-    store.write_plan({"fleet": [each.job_id for each in made]})
+    store.work.write_plan({"fleet": [each.job_id for each in made]})
     page = show(build(store.refreshed(), reload=1.0).page, reloads=True)
     factor(page, "latent_dim").select_option(label="4")
     factor(page, "seed").select_option(label="1")
@@ -443,7 +443,7 @@ def test_a_page_of_a_running_sweep_loads_itself_anew_and_keeps_what_was_chosen(s
 def test_a_reader_can_keep_a_page_from_loading_itself_anew(show, tmp_path):
     cases = grid(beta_norm=[0.1, 1.0], seed=[0, 1])
     store = commit(tmp_path, "s", cases[:-1])
-    store.write_plan({"fleet": [result(case).job_id for case in cases]})
+    store.work.write_plan({"fleet": [result(case).job_id for case in cases]})
     page = show(build(store.refreshed(), reload=0.5).page, reloads=True)
     page.evaluate("document.body.dataset.old = true")
     kept_still(page, "body:not([data-old]) #runs-table td")

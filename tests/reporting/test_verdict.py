@@ -170,7 +170,7 @@ def test_a_weight_of_zero_takes_part(tmp_path):
 def test_lost_and_missing_jobs_are_said_and_the_others_judged(tmp_path):
     lost = [Case(beta_norm=BETA_NORM[-1], seed=seed, status=Status.DIVERGED) for seed in range(3)]
     store = commit(tmp_path, "s", [*grid(beta_norm=BETA_NORM[:-1], seed=range(3)), *lost])
-    store.write_plan({"f": [*(record.job_id for record in store.records()), "0" * 12]})
+    store.work.write_plan({"f": [*(record.job_id for record in store.records()), "0" * 12]})
     found = only(store)
     assert found.best.value == pytest.approx(1 / 16)
     assert len(found.group.weights) == len(BETA_NORM) - 1

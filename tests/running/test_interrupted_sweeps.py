@@ -50,7 +50,7 @@ class Runner:
 
     def until_training(self) -> None:
         """Wait for a fleet that has trained and is not done."""
-        until(lambda: self.workers() and self.store.jobs_under_way())
+        until(lambda: self.workers() and self.store.work.jobs_under_way())
         time.sleep(0.5)
 
     def workers(self) -> list[int]:
@@ -149,9 +149,9 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on_from_its_checkpoint(
     assert "Traceback" not in err
     assert "To go on:\n  klsweep run " in out
     assert "keep a checkpoint" in err
-    checkpoints = list(tmp_path.glob("small/work/*/checkpoint"))
+    checkpoints = list(runner.store.work.path.glob("*/checkpoint"))
     assert checkpoints
-    assert not runner.store.jobs_under_way()
+    assert not runner.store.work.jobs_under_way()
 
     epochs = []
     options = Options(results=tmp_path, device="cpu", workers=2)

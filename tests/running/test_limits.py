@@ -76,7 +76,7 @@ def test_a_flood_of_output_fills_its_log_and_nothing_else(go, sweep, monkeypatch
     def listen(event):
         if isinstance(event, FleetStarted):
             time.sleep(0.3)  # the child prints on meanwhile, as far as its pipe goes
-        sizes.extend(path.stat().st_size for path in go.results.glob("fake/work/*/log.txt"))
+        sizes.extend(fleet.log.stat().st_size for fleet in Store(go.results / "fake").work.fleets())
 
     summary = go(sweep(SEEDS, overrides=["run.timeout=1"]), fake_works.prints_for_ever, listen=listen)
     assert statuses(summary) == {12: Status.OK, 13: Status.TIMEOUT}

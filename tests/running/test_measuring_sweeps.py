@@ -95,7 +95,7 @@ def test_an_unknown_metric_is_told_before_anything_is_measured(bare: Path) -> No
 
 
 def test_a_sweep_in_use_is_not_measured(bare: Path) -> None:
-    with Store(bare / "small").held(), pytest.raises(StoreError, match="is using this sweep"):
+    with Store(bare / "small").work.held(), pytest.raises(StoreError, match="is using this sweep"):
         klsweep.measure(bare, ["probe"])
 
 

@@ -87,7 +87,7 @@ def test_a_disk_without_room_is_told_before_anything_trains(go, sweep, monkeypat
     ):
         go(sweep(range(4)), train_fleet, listen=listen)
     assert not started
-    assert not Store(go.results / "fake").is_held()
+    assert not Store(go.results / "fake").work.is_held()
     monkeypatch.undo()
     assert go(sweep(range(4)), fake_works.obedient).exit_code == 0
 

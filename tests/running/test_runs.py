@@ -193,7 +193,7 @@ def test_asked_once_to_stop_fleets_keep_a_checkpoint_and_no_new_one_starts(go, s
     assert all((folder / "checkpoint").exists() for folder in begun)
     assert time.monotonic() - started < 5
     assert signal.getsignal(number) is before
-    assert not Store(summary.path).jobs_under_way()
+    assert not Store(summary.path).work.jobs_under_way()
 
 
 def test_asked_twice_to_stop_it_ends_at_once(go, sweep, monkeypatch):
@@ -247,9 +247,10 @@ def test_a_run_in_another_thread_leaves_signals_alone(go, sweep):
 
 def test_what_interrupted_fleets_left_is_removed_when_no_fleet_will_take_it_up(go, sweep):
     go(sweep([0]), fake_works.until_stopped, listen=send(signal.SIGINT))
-    assert len(list(go.results.glob("fake/work/*/checkpoint"))) == 1
+    work = Store(go.results / "fake").work
+    assert len(list(work.path.glob("*/checkpoint"))) == 1
     go(sweep([5]), fake_works.obedient)
-    assert not list(go.results.glob("fake/work/*/"))
+    assert not work.fleets()
 
 
 def test_jobs_of_a_torn_fleet_are_not_counted_as_skipped_as_well(go, sweep):

@@ -123,7 +123,7 @@ def test_runs_begun_together_train_every_job_once_and_all_end_well(tmp_path, cou
     assert all(end["trained"] + end["elsewhere"] == 8 for end in ends)
     store = Store(tmp_path / "results" / "fake")
     assert len(store.records()) == 8
-    assert [path.name for path in store.work.iterdir()] == ["plan.json"], "nothing is left of the runs"
+    assert [path.name for path in store.work.path.iterdir()] == ["plan.json"], "nothing is left of the runs"
 
 
 @pytest.mark.slow
@@ -201,9 +201,9 @@ def test_a_run_that_stood_still_and_was_taken_for_dead_leaves_what_another_has(g
     def listen(event):
         go.heard.append(event)
         if isinstance(event, FleetStarted) and not held:
-            (lease,) = go.results.glob("fake/work/*.fleet")
+            (lease,) = Store(go.results / "fake").work.path.glob("*.fleet")
             held.append(lease.read_text())
-            (other,) = go.results.glob("fake/work/*.runner")
+            (other,) = Store(go.results / "fake").work.path.glob("*.runner")
             lease.write_text(json.dumps({"token": "another", "jobs": []}))
             far = json.loads(other.read_text()) | {"token": "another", "realm": "another machine"}
             other.with_name("another.runner").write_text(json.dumps(far))
@@ -340,9 +340,9 @@ def test_the_checkpoint_of_another_shard_is_not_cleared(go, sweep):
             os.kill(os.getpid(), signal.SIGINT)
 
     go(spec, fake_works.until_stopped, shard=Shard(0, 2), listen=stop)
-    assert len(list(go.results.glob("fake/work/*/checkpoint"))) == 1
+    assert len(list(Store(go.results / "fake").work.path.glob("*/checkpoint"))) == 1
     go(spec, fake_works.obedient, shard=Shard(1, 2))
-    assert len(list(go.results.glob("fake/work/*/checkpoint"))) == 1
+    assert len(list(Store(go.results / "fake").work.path.glob("*/checkpoint"))) == 1
 
 
 def test_a_plan_shows_what_a_shard_trains(go, sweep):

@@ -32,7 +32,7 @@ def test_a_job_that_kills_its_process_every_time_is_found_and_fails_alone(go, sw
     assert "something went wrong in C" in error, "what it printed before it died is part of the error"
     assert go.said().count("tried once more") == 1
     assert go.said().count("halved") == 2
-    assert not list(Store(summary.path).work.glob("*/")), "no folder is left of fleets that are done"
+    assert not list(Store(summary.path).work.path.glob("*/")), "no folder is left of fleets that are done"
 
 
 def test_a_process_that_dies_once_is_tried_again_and_nothing_fails(go, sweep):
@@ -97,8 +97,8 @@ def test_a_full_disk_ends_the_run_and_no_job_is_blamed(go, sweep, work):
     assert str(go.results) in str(caught.value)
     store = Store(go.results / "fake")
     assert {record.status for record in store.records()} <= {Status.OK}
-    assert not store.is_held()
-    assert not store.jobs_under_way()
+    assert not store.work.is_held()
+    assert not store.work.jobs_under_way()
     assert go(sweep(SEEDS, overrides=["latent_dim=2,3"]), fake_works.obedient).exit_code == 0
 
 
@@ -108,7 +108,7 @@ def test_work_that_no_process_can_be_given_is_an_error_at_once(go, sweep):
 
     with pytest.raises((AttributeError, TypeError), match=r"(?i)pickle"):
         go(sweep(SEEDS), local)
-    assert not Store(go.results / "fake").is_held()
+    assert not Store(go.results / "fake").work.is_held()
     assert go(sweep(SEEDS), fake_works.obedient).exit_code == 0
 
 
@@ -121,7 +121,7 @@ def test_a_listener_that_raises_ends_the_run_and_its_children(go, sweep):
         go(sweep(SEEDS, overrides=["latent_dim=2,3"]), fake_works.until_stopped, listen=listen, workers=2)
     pids = [int(path.name) for path in (go.results / "pids").iterdir()]
     assert not any(map(fake_works.alive, pids))
-    assert not Store(go.results / "fake").is_held()
+    assert not Store(go.results / "fake").work.is_held()
 
 
 def test_events_tell_the_whole_story(go, sweep):

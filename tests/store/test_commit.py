@@ -323,14 +323,14 @@ def test_a_withdrawn_result_is_kept_and_its_job_is_open_again(store, make):
 def test_what_killed_writers_left_is_ignored_and_swept(store, make):
     store.commit(make())
     job = result_file(store, make().job_id).parent
-    store.fleet("f").path.mkdir()
+    store.work.fleet("f").path.mkdir()
     (store.path / "jobs" / "0123456789ab.tmp-6-ff").mkdir()
     left = [
         store.path / "jobs" / "0123456789ab.tmp-6-ff" / "result.json",
         job / "measured.json.tmp-1-aa",
         store.path / "sweep.yaml.tmp-3-cc",
-        store.work / "plan.json.tmp-4-dd",
-        store.fleet("f").path / "checkpoint.tmp-5-ee",
+        store.work.path / "plan.json.tmp-4-dd",
+        store.work.fleet("f").path / "checkpoint.tmp-5-ee",
     ]
     for path in left:
         path.write_bytes(b"half")
@@ -348,11 +348,11 @@ def test_what_killed_writers_left_is_ignored_and_swept(store, make):
 @pytest.mark.parametrize("name", ["with spaces", "qu'o\"te", "ünï-日本", "[glob]*?", "-dash", "a;b&c|d$e`f"])
 def test_any_name_of_a_directory_will_do(tmp_path, make, name):
     store = Store.open(tmp_path / name, "sweep")
-    with store.held():
+    with store.work.held():
         store.commit(make())
-        store.write_plan({"f": [make().job_id]})
+        store.work.write_plan({"f": [make().job_id]})
         assert Store(store.path).records()[0].job_id == make().job_id
-        assert Store(store.path).plan() == {"f": [make().job_id]}
+        assert Store(store.path).work.plan() == {"f": [make().job_id]}
 
 
 @pytest.mark.parametrize("blocked", ["results", "results/sweep", "results/sweep/jobs", "results/sweep/work"])
@@ -377,7 +377,7 @@ def test_a_disk_that_takes_nothing_more_is_a_store_error_and_changes_nothing(sto
     writes = {
         "commit": lambda: store.commit(make(seed=1)),
         "write_spec": lambda: store.write_spec("x"),
-        "write_plan": lambda: store.write_plan({}),
+        "write_plan": lambda: store.work.write_plan({}),
         "withdraw": lambda: store.withdraw(make().job_id),
     }
     with pytest.raises(StoreError, match="No space left on device"):

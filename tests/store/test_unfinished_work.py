@@ -13,7 +13,13 @@ def test_reading_a_sweep_writes_nothing(store, make):
     time.sleep(0.01)
     (read,) = sweeps(store.path)
     assert read.records()
-    read.curve(make().job_id), read.arrays(make().job_id), read.plan(), read.problems(), read.jobs_under_way()
+    (
+        read.curve(make().job_id),
+        read.arrays(make().job_id),
+        read.work.plan(),
+        read.problems(),
+        read.work.jobs_under_way(),
+    )
     assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*")} == before
 
 
@@ -40,21 +46,21 @@ def test_a_place_without_sweeps_says_how_to_make_one(tmp_path):
 
 def test_folders_that_no_fleet_will_take_up_are_removed(store):
     for name in ("gone", "kept"):
-        with store.fleet(name).logging() as log:
+        with store.work.fleet(name).logging() as log:
             log(b"still here")
-    store.clear_fleets_but({"kept"})
-    assert sorted(path.name for path in store.work.glob("*/")) == ["kept"]
-    assert store.fleet("kept").log_tail() == "still here"
+    store.work.clear_fleets_but({"kept"})
+    assert sorted(path.name for path in store.work.path.glob("*/")) == ["kept"]
+    assert store.work.fleet("kept").log_tail() == "still here"
 
 
 def test_a_log_never_grows_beyond_its_bytes_and_keeps_the_newest(store, monkeypatch):
     monkeypatch.setattr(folder, "LOG_BYTES", 100_000)
     lines = [b"%06d\n" % number for number in range(100_000)]
-    with store.fleet("f").logging() as log:
+    with store.work.fleet("f").logging() as log:
         for start in range(0, len(lines), 1000):
             log(b"".join(lines[start : start + 1000]))
-            assert store.fleet("f").log.stat().st_size <= 100_000
-    kept = store.fleet("f").log.read_bytes().splitlines(keepends=True)
+            assert store.work.fleet("f").log.stat().st_size <= 100_000
+    kept = store.work.fleet("f").log.read_bytes().splitlines(keepends=True)
     assert kept[0] == folder.CUT
     assert kept[-5000:] == lines[-5000:]
     assert kept.count(folder.CUT) == 1
@@ -62,13 +68,13 @@ def test_a_log_never_grows_beyond_its_bytes_and_keeps_the_newest(store, monkeypa
 
 def test_a_log_goes_on_where_it_was(store):
     for words in (b"first ", b"second"):
-        with store.fleet("f").logging() as log:
+        with store.work.fleet("f").logging() as log:
             log(words)
-    assert store.fleet("f").log_tail() == "first second"
+    assert store.work.fleet("f").log_tail() == "first second"
 
 
 def test_the_tail_of_a_log_is_its_end_whatever_bytes_it_holds(store):
-    fleet = store.fleet("f")
+    fleet = store.work.fleet("f")
     assert fleet.log_tail() == ""
     fleet.path.mkdir()
     fleet.log.write_bytes(b"\xff\xfe" * 1_000_000 + b"the end\n")
@@ -78,8 +84,8 @@ def test_the_tail_of_a_log_is_its_end_whatever_bytes_it_holds(store):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff"])
 def test_a_damaged_plan_is_no_plan(store, content):
-    (store.work / "plan.json").write_bytes(content)
-    assert store.plan() == {}
+    (store.work.path / "plan.json").write_bytes(content)
+    assert store.work.plan() == {}
 
 
 TENSORS = {

@@ -103,7 +103,7 @@ def of(store: Store, runs: pd.DataFrame, goal_texts: Sequence[str] = ()) -> Verd
     table = evidence(store, runs)
     found = [judge(group, asked) for group in groups(table)]
     telling = tuple(each for each in found if len(each.group.weights) > 1 or each.implied)
-    planned = {job_id for ids in store.plan().values() for job_id in ids}
+    planned = {job_id for ids in store.work.plan().values() for job_id in ids}
     return Verdicts(table, telling, len(found) - len(telling), len(planned - set(runs["job_id"])))
 
 

@@ -95,7 +95,7 @@ class Cluster:
         place = Place(
             tasks[0].store.absolute(), crew.member.me.token, crew.member.me.runs, code_fingerprint()
         )
-        talk = Store(place.store).talk(place.token)
+        talk = Store(place.store).work.talk(place.token)
         with talk.opened():
             self._look(tasks, sweep, place, talk, crew.stop)
             names = (f"{place.token}-{number}" for number in itertools.count(1))

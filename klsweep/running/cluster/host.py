@@ -125,7 +125,7 @@ def _other_data(question: Question) -> Iterator[str]:
 
 
 def _talk(place: Place) -> Talk:
-    return Store(place.store).talk(place.token)
+    return Store(place.store).work.talk(place.token)
 
 
 def host(content: bytes, device: str) -> Outcome:
@@ -140,7 +140,7 @@ def host(content: bytes, device: str) -> Outcome:
     # Engines choose a GPU by this variable, and another for the next order: the child must not have the server's.
     task = replace(order.task, device=device, visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
     try:
-        with store.member(place.runs) as me:
+        with store.work.member(place.runs) as me:
             with me.admitted():  # to be seen from now on; and what the dead held is free
                 pass
             slots: SimpleQueue[str] = SimpleQueue()

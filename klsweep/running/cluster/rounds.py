@@ -58,7 +58,7 @@ class Rounds:
     @property
     def talk(self) -> Talk:
         """Where workers say how it goes."""
-        return Store(self.place.store).talk(self.place.token)
+        return Store(self.place.store).work.talk(self.place.token)
 
     def go(self, tasks: Sequence[Task]) -> list[Task]:
         """Until each has ended, or the run is to stop; gives those that others have. `StoreError` as any supervisor."""
