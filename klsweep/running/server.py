@@ -1,7 +1,7 @@
 """What the server of children loads once for all of them. Imported by that server and by nobody else.
 
-torch's optimisers load `torch._dynamo` at their first step. To take all this down in good order takes a second, which
-whoever reads what a run prints waits for; the server holds nothing worth it.
+To take torch down in good order takes more than half a second, which whoever reads what a run prints waits for; the
+server holds nothing worth it.
 """
 
 import atexit
@@ -12,6 +12,4 @@ import klsweep.train
 
 atexit.register(os._exit, 0)
 
-import torch._dynamo  # noqa: E402  (last, for the server goes on without what cannot be imported)
-
-__all__ = ["klsweep", "torch"]
+__all__ = ["klsweep"]

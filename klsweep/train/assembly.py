@@ -32,13 +32,16 @@ def assemble(
     stacked, _ = stack_module_state([networks[job.seed] for job in jobs])
     parameters = {name: nn.Parameter(value.detach().to(device)) for name, value in stacked.items()}
     one = networks[lead.seed].to(device)
-    if one.vae.member_axis:
+    if len(jobs) == 1:
+        _share(one, parameters)
+    elif one.vae.member_axis:
         _hold(one, parameters)
 
     weightings = tuple(job.weighting(math.prod(input_shape)) for job in jobs)
     length = lead.train.length(train_size)
     fleet = Fleet(
         jobs=tuple(jobs),
+        parameters=parameters,
         one=one,
         seeds=seeds,
         member_seed=torch.tensor([seeds.index(job.seed) for job in jobs], device=device),
@@ -53,6 +56,12 @@ def assemble(
     return fleet, Members(
         parameters, _every(lead.objective.start(), fleet), _every(lead.likelihood.start(), fleet)
     )
+
+
+def _share(module: nn.Module, stacked: Parameters) -> None:
+    """Put the module's own parameters into the memory of the stacked ones, whose only member they are."""
+    for name, own in module.named_parameters():
+        own.data = stacked[name].data[0]
 
 
 def _hold(module: nn.Module, stacked: Parameters) -> None:

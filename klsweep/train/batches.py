@@ -26,14 +26,16 @@ def epoch_batches(
     order = order.to(fleet.device)
     noise = noise_for(fleet, size, "noise", epoch)
     coins = [streams.generator(seed, "binarize", epoch) for seed in fleet.seeds]
-    for low in range(0, size, fleet.batch_size):
-        span = slice(low, low + fleet.batch_size)
-        x = _taken(train, order[:, span])
-        yield _tossed(x, coins) if dynamic else x, noise[:, span]
+    parts = (torch.split(each, fleet.batch_size, dim=1) for each in (order, noise))
+    for rows, its_noise in zip(*parts, strict=True):
+        x = _taken(train, rows)
+        yield _tossed(x, coins) if dynamic else x, its_noise
 
 
 def of_members(fleet: Fleet, of_seeds: Tensor) -> Tensor:
     """[member, ...] of what each seed has, [seed, ...]; of a single seed all members share one copy."""
+    if len(fleet.jobs) == 1:
+        return of_seeds
     if len(fleet.seeds) == 1:
         return of_seeds.expand(len(fleet.jobs), *of_seeds.shape[1:])
     return of_seeds[fleet.member_seed]

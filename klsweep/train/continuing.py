@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim import Optimizer
 
 from klsweep.store import checkpoint
 from klsweep.train.fleet import Fleet, Members
+from klsweep.train.optimizers import Optimizer
 from klsweep.train.outcome import MEASURED
 from klsweep.version import __version__
 
@@ -33,9 +33,8 @@ class State:
         A squared gradient beyond float32 makes Adam's second moment infinite and its steps zero: such a member
         looks calm and learns nothing, so it counts as diverged.
         """
-        moments = (value for values in self.optimizer.state.values() for value in values.values())
-        stacked = [value for value in moments if value is not None and value.dim() > 0]
-        held = [*self.members.parameters.values(), *stacked]
+        remembered = (value for each in self.optimizer.remembered for value in each.values())
+        held = [*self.members.parameters.values(), *(value for value in remembered if value.dim() > 0)]
         return torch.stack([value.isfinite().view(len(value), -1).all(1) for value in held]).all(0)
 
 
@@ -50,11 +49,8 @@ def save(state: State, fleet: Fleet, directory: Path | None) -> None:
         **_named("likelihood", members.likelihood),
         **_named("buffer", dict(fleet.one.named_buffers())),
     }
-    for index, values in state.optimizer.state_dict()["state"].items():
-        # sgd without momentum has None for its momentum
-        tensors |= _named(
-            f"optimizer/{index}", {key: value for key, value in values.items() if value is not None}
-        )
+    for index, remembered in enumerate(state.optimizer.remembered):
+        tensors |= _named(f"optimizer/{index}", remembered)
     arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
     notes = {**_maker(fleet), "epoch": state.epoch, "seconds": state.seconds}
     checkpoint.save(directory, {**arrays, "curve": np.stack(state.curve)}, notes)
@@ -76,12 +72,9 @@ def restore(state: State, fleet: Fleet, directory: Path | None) -> None:
     for name, buffer in kept.get("buffer", {}).items():
         fleet.one.get_buffer(name).copy_(buffer)
     state.members.objective, state.members.likelihood = kept.get("objective", {}), kept.get("likelihood", {})
-    inner = {
-        int(group.removeprefix("optimizer/")): values
-        for group, values in kept.items()
-        if group.startswith("optimizer/")
-    }
-    state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": inner})
+    for index, remembered in enumerate(state.optimizer.remembered):
+        for name, place in remembered.items():
+            place.copy_(kept[f"optimizer/{index}"][name])
 
 
 def _named(group: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

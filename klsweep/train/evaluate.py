@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from klsweep.train.batches import noise_for, of_members
-from klsweep.train.every import every
 from klsweep.train.fleet import Fleet, Members, Output
 from klsweep.train.streams import Purpose
 from klsweep.vae.likelihoods.likelihood import Own
@@ -91,8 +90,5 @@ def _measure(
         bce = likelihood.cross_entropy(x, output.params)
         return seen if bce is None else {**seen, "bce": bce}
 
-    x, noise = inputs
-    output = fleet.forward(members.parameters, x, noise)
     own = likelihood.own_of(members.own, members.likelihood)
-    measured: dict[str, Tensor] = every(of_one, len(fleet.jobs))(x, output, own, members.objective, weight)
-    return measured
+    return fleet.of_every(of_one, *inputs, own, members.objective, weight)

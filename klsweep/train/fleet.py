@@ -1,17 +1,18 @@
 """A fleet: what its members share, their stacked parameters, and the forward pass of all of them at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import functional_call, vmap
 
 from klsweep.spec.job import Job
 from klsweep.train import precision
-from klsweep.train.every import every
+from klsweep.train.alone import alone, only
 from klsweep.train.precision import Resolved
 from klsweep.vae import posterior
 from klsweep.vae.likelihoods.likelihood import Own
@@ -24,13 +25,15 @@ from klsweep.vae.weights import Weighting
 Parameters = dict[str, nn.Parameter]
 """Stacked parameters [member, ...] by name."""
 
+Found = TypeVar("Found")
+
 OWN = "likelihood."  # before the names of the parameters that belong to the likelihood
 
 
 class Losses(NamedTuple):
-    """Batch means of a step, [member] each: the loss as the script writes it, and what was seen on the way."""
+    """Batch means of a step, [member] each: the objective, and what was seen on the way."""
 
-    loss: Tensor
+    loss: Tensor  # not yet multiplied by the reduction's scale
     distortion: Tensor
     rate: Tensor
     squared_error: Tensor  # 0 where the objective does not watch it
@@ -82,7 +85,8 @@ class Fleet:
     """Jobs that differ only in weight, schedule, reduction and seed, ready to train on `device`."""
 
     jobs: tuple[Job, ...]
-    one: Pass  # of one model, or with the members' parameters in it where it takes all of them
+    parameters: Parameters  # of all members, stacked
+    one: Pass  # of one model: the only member's own; or of all, with `parameters` in it, where it takes them so
     seeds: tuple[int, ...]
     member_seed: Tensor  # [member] index into seeds
     weightings: tuple[Weighting, ...]
@@ -139,17 +143,55 @@ class Fleet:
         first = epoch * self.length.steps_per_epoch
         return slice(first, min(first + self.length.steps_per_epoch, self.steps))
 
-    def forward(self, parameters: Parameters, x: Tensor, noise: Tensor) -> Output:
-        """`Pass` for every member: inputs and outputs [member, batch, ...]."""
-        if self.one.vae.member_axis:  # it holds the parameters of all
-            outputs: Output = self.one(x, noise)
-            return outputs
+    def forward(self, x: Tensor, noise: Tensor) -> Output:
+        """`Pass` for every member: inputs and outputs [member, batch, ...]; of an only member without that axis."""
+        if len(self.jobs) == 1 or self.one.vae.member_axis:
+            output: Output = self.one(x, noise)
+            return output
 
         def of_one(own: dict[str, Tensor], x: Tensor, noise: Tensor) -> Output:
             output: Output = functional_call(self.one, own, (x, noise))
             return output
 
-        return every(of_one, len(self.jobs))(parameters, x, noise)
+        outputs: Output = vmap(of_one)({**self.parameters}, x, noise)
+        return outputs
+
+    def of_every(
+        self, of_one: Callable[..., Found], x: Tensor, noise: Tensor, *more: Any, using: Resolved = "fp32"
+    ) -> Found:
+        """`of_one(x, output, *more)` for every member, `output` being what its network makes of `x` and `noise`.
+
+        Tensors, in tuples and mappings too, have a leading member axis outside and none in `of_one`. An only member
+        goes without `vmap`, which costs more than the arithmetic of a small model.
+        """
+
+        def outputs(x: Tensor, noise: Tensor) -> Output:
+            with precision.autocast(using, self.device):
+                rounded = self.forward(x, noise)
+            return Output(*(each.float() for each in rounded))
+
+        if len(self.jobs) > 1:
+            found: Found = vmap(of_one)(x, outputs(x, noise), *more)
+            return found
+        x, noise, *rest = only((x, noise, *more))
+        return alone(of_one(x, outputs(x, noise), *rest))
+
+    def gradients(self, loss: Tensor) -> list[Tensor | None]:
+        """Of each member's `loss` [member] as its script writes it, by each of the stacked parameters, laid out alike.
+
+        Members share no parameter, so each has its own. None where the loss does not depend on a parameter.
+        """
+        found = torch.autograd.grad(loss, self._leaves, self.recon_scale, allow_unused=True)
+        return [
+            None if gradient is None else gradient.contiguous().view_as(parameter)
+            for gradient, parameter in zip(found, self.parameters.values(), strict=True)
+        ]
+
+    @cached_property
+    def _leaves(self) -> tuple[nn.Parameter, ...]:
+        """What losses are made of: the stacked parameters, and in their place those of an only member's network."""
+        own = dict(self.one.vae.named_parameters(prefix="vae")) if len(self.jobs) == 1 else {}
+        return tuple(own.get(name, parameter) for name, parameter in self.parameters.items())
 
     def terms(self, x: Tensor, output: Output, own: Own) -> Terms:
         """The terms of one model's batch."""
@@ -187,11 +229,7 @@ class Fleet:
                 spread=likelihood.spread(x, output.params) if likelihood.scale == "optimal" else zero,
             )
 
-        with precision.autocast(self.precision, self.device):
-            rounded = self.forward(members.parameters, x, noise)
-        output = Output(*(each.float() for each in rounded))
-        found: Losses = every(of_one, len(self.jobs))(x, output, members.own, members.objective, weight)
-        return found._replace(loss=self.recon_scale * found.loss)
+        return self.of_every(of_one, x, noise, members.own, members.objective, weight, using=self.precision)
 
     @torch.no_grad()
     def remember(self, members: Members, seen: Losses, weight: Tensor, progress: Tensor) -> None:

@@ -22,7 +22,7 @@ from klsweep.train.batches import epoch_batches
 from klsweep.train.continuing import State, restore, save
 from klsweep.train.evaluate import evaluate
 from klsweep.train.fleet import Fleet
-from klsweep.train.optimizers import learning_rate, optimizer, set_learning_rate
+from klsweep.train.optimizers import Optimizer, learning_rate
 from klsweep.train.recorded import Recorded, can_be_recorded
 from klsweep.train.step import Inputs, Step
 
@@ -59,7 +59,7 @@ def train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
 
 def _train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     fleet, members = assemble(jobs, data.train.shape[1:], train_size=len(data.train), device=setting.device)
-    state = State(members, optimizer(fleet.lead.train, members.parameters.values(), setting.device))
+    state = State(members, Optimizer(fleet.lead.train, members.parameters.values(), setting.device))
     restore(state, fleet, setting.directory)
     train_x, valid_x, test_x = (
         torch.from_numpy(split).to(setting.device) for split in (data.train, data.valid, data.test)
@@ -100,11 +100,15 @@ def _epoch(
 ) -> int:
     """One pass over the training data; how many there were."""
     seen = 0
-    steps = range(fleet.steps)[fleet.steps_of(state.epoch)]
+    span = fleet.steps_of(state.epoch)
+    steps = range(fleet.steps)[span]
+    settings = zip(steps, fleet.progress_weights[span], fleet.progress[span], strict=True)
     started = asked = time.monotonic()
-    for step, (x, noise) in zip(steps, batches, strict=False):  # `train.steps` may cut the last epoch short
-        set_learning_rate(state.optimizer, learning_rate(fleet.lead.train, step / fleet.steps))
-        take(Inputs(x, noise, fleet.progress_weights[step], fleet.progress[step]))
+    for (step, weight, progress), (x, noise) in zip(
+        settings, batches, strict=False
+    ):  # the last may be cut short
+        state.optimizer.set_learning_rate(learning_rate(fleet.lead.train, step / fleet.steps))
+        take(Inputs(x, noise, weight, progress))
         seen += x.shape[1]
         if (now := time.monotonic()) - asked >= ASK_SECONDS:
             asked, done = now, step + 1 - steps.start

@@ -1,6 +1,6 @@
 """In which precision the networks of a fleet compute; nats, gradients' sums and parameters are float32 always."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -27,4 +27,4 @@ def resolved(asked: Precision, device: torch.device) -> Resolved:
 
 def autocast(precision: Resolved, device: torch.device) -> AbstractContextManager[None]:
     """Where networks compute in `precision`: under bf16 each product casts its factors, each weight once."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()

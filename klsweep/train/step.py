@@ -23,7 +23,7 @@ class Inputs(NamedTuple):
 
 
 class Step:
-    """Changes the state in place, and adds up loss, distortion and rate of all data it sees.
+    """Changes the state in place, and adds up objective, distortion and rate of all data it sees.
 
     It asks the device for no number, so that a GPU need not wait for the host, and can be told to repeat it.
     """
@@ -38,28 +38,29 @@ class Step:
         measured = fleet.losses(
             members, of_members(fleet, given.x), of_members(fleet, given.noise), given.weight
         )
-        for parameter in members.parameters.values():
-            parameter.grad = None
-        loss = measured.loss.sum()  # members share no parameter, so each gets its own gradient
-        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = fleet.gradients(measured.loss)
         if (clip := fleet.lead.train.clip) is not None:
-            clip_per_member(members.parameters.values(), clip)
-        optimizer.step()
+            clip_per_member(gradients, clip)
+        optimizer.step(gradients)
         fleet.remember(members, measured, given.weight, given.progress)
         self.sums.add_(torch.stack(measured[:3]).detach(), alpha=given.x.shape[1])
 
     def means(self, data: int) -> NDArray[np.float64]:
-        """Loss, distortion and rate [3, member] on average over the `data` since the last call; NaN once diverged."""
+        """Loss, distortion and rate [3, member] on average over the `data` since the last call; NaN once diverged.
+
+        The loss is as the script writes it.
+        """
         means = torch.where(self.state.sound(), self.sums / data, torch.nan)
+        means[0] *= self.fleet.recon_scale
         self.sums.zero_()
         return means.cpu().numpy()
 
     def changed(self) -> list[Tensor]:
-        """Every tensor that a step after the first changes, all of them where they were."""
-        members, moments = self.state.members, self.state.optimizer.state.values()
+        """Every tensor that a step changes, all of them where they were."""
+        members, remembered = self.state.members, self.state.optimizer.remembered
         return [
             *members.parameters.values(),
-            *(value for each in moments for value in each.values() if isinstance(value, Tensor)),
+            *(value for each in remembered for value in each.values()),
             *members.objective.values(),
             *members.likelihood.values(),
             self.sums,

@@ -18,4 +18,4 @@ def rate_per_latent(mean: Tensor, logvar: Tensor) -> Tensor:
 @in_float32
 def sample(mean: Tensor, logvar: Tensor, noise: Tensor) -> Tensor:
     """mean + exp(logvar / 2) * noise with noise ~ N(0, I): the reparameterised z (section 2.4 there)."""
-    return mean + (0.5 * logvar).exp() * noise
+    return mean.addcmul((0.5 * logvar).exp(), noise)

@@ -18,7 +18,7 @@ from klsweep.spec.job import Job
 from klsweep.train.assembly import assemble
 from klsweep.train.batches import epoch_batches
 from klsweep.train.continuing import State
-from klsweep.train.optimizers import optimizer
+from klsweep.train.optimizers import Optimizer
 from klsweep.train.recorded import PLAIN, Recorded, can_be_recorded
 from klsweep.train.step import Inputs, Step
 
@@ -41,7 +41,7 @@ class NoQuestions(TorchDispatchMode):
 
 def step_of(*jobs: Job) -> Step:
     fleet, members = assemble(jobs, (1, 8, 8), train_size=SIZE, device=CPU)
-    return Step(fleet, State(members, optimizer(fleet.lead.train, members.parameters.values(), CPU)))
+    return Step(fleet, State(members, Optimizer(fleet.lead.train, members.parameters.values(), CPU)))
 
 
 def inputs(step: Step, epochs: int = 1) -> Iterator[Inputs]:
@@ -93,7 +93,7 @@ def test_whatever_a_step_remembers_is_among_what_it_says_to_change() -> None:
     step(next(batches))
     state = step.state
     everything = [*state.members.parameters.values(), *state.members.objective.values(), step.sums]
-    moments = [value for each in state.optimizer.state.values() for value in each.values()]
+    moments = [value for each in state.optimizer.remembered for value in each.values()]
     assert {id(value) for value in step.changed()} == {id(value) for value in (*everything, *moments)}
 
 
