@@ -30,8 +30,13 @@ def assemble(
     own = lead.likelihood.parameters(input_shape)
     networks = {seed: Pass(streams.network(lead.model, seed, shapes), own) for seed in seeds}
     stacked, _ = stack_module_state([networks[job.seed] for job in jobs])
-    parameters = {name: nn.Parameter(value.detach().to(device)) for name, value in stacked.items()}
     one = networks[lead.seed].to(device)
+    trained = {
+        name: own.requires_grad for name, own in one.named_parameters()
+    }  # a script may have frozen some
+    parameters = {
+        name: nn.Parameter(value.detach().to(device), trained[name]) for name, value in stacked.items()
+    }
     if len(jobs) == 1:
         _share(one, parameters)
     elif one.vae.member_axis:

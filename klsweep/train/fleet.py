@@ -179,12 +179,15 @@ class Fleet:
     def gradients(self, loss: Tensor) -> list[Tensor | None]:
         """Of each member's `loss` [member] as its script writes it, by each of the stacked parameters, laid out alike.
 
-        Members share no parameter, so each has its own. None where the loss does not depend on a parameter.
+        Members share no parameter, so each has its own. None where the loss does not depend on a parameter, and
+        where that is not to be trained.
         """
-        found = torch.autograd.grad(loss, self._leaves, self.recon_scale, allow_unused=True)
+        trained = [leaf for leaf in self._leaves if leaf.requires_grad]
+        found = iter(torch.autograd.grad(loss, trained, self.recon_scale, allow_unused=True))
+        by_leaf = [next(found) if leaf.requires_grad else None for leaf in self._leaves]
         return [
             None if gradient is None else gradient.contiguous().view_as(parameter)
-            for gradient, parameter in zip(found, self.parameters.values(), strict=True)
+            for gradient, parameter in zip(by_leaf, self.parameters.values(), strict=True)
         ]
 
     @cached_property
