@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LOG_2PI = math.log(2 * math.pi)
+NOTHING = -700.0
+"""Logarithm of what counts for nothing beside 1 in float64: 1e-304. Where exp underflows it takes ten times as long."""
+
 PAIRS = 2**16  # densities at once, half a MiB: what a core keeps near; larger blocks take longer
 
 
@@ -37,6 +40,7 @@ def log_density(
             each.addcmul_(t, t, value=-1)
         if without is not None:
             each.scatter_(1, without[block, None], -math.inf)
+        each.clamp_(min=each.amax(1, keepdim=True) + NOTHING)
         found.append(each.logsumexp(1))
     return torch.cat(found) - math.log(n if without is None else max(1, n - 1))
 
@@ -57,7 +61,7 @@ def log_marginals(z: "Tensor", mean: "Tensor", logvar: "Tensor") -> "Tensor":
         marginals = z.new_zeros(len(points))
         for k in range(latents):
             t = (points[:, k, None] - at[k]).mul_(scale[k])
-            marginals += (t.square_().neg_().exp_() @ scale[k]).log()
+            marginals += (t.square_().neg_().clamp_(min=NOTHING).exp_() @ scale[k]).log()
         found.append(marginals)
     return torch.cat(found) - latents * (math.log(n) + 0.5 * math.log(math.pi))
 

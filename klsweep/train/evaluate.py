@@ -11,7 +11,7 @@ from torch import Tensor
 from klsweep.train.batches import noise_for, of_members
 from klsweep.train.fleet import Fleet, Members, Output
 from klsweep.train.streams import Purpose
-from klsweep.vae.likelihoods.likelihood import Own
+from klsweep.vae.likelihoods.likelihood import LikelihoodPart, Own
 from klsweep.vae.objectives import Memory
 from klsweep.vae.products import float32_products
 
@@ -26,7 +26,7 @@ class Measures:
     distortion_nats: NDArray[np.float64]
     rate_per_latent_nats: NDArray[np.float64]  # [member, latent]
     mean_variance_per_latent: NDArray[np.float64]  # [member, latent] over the split, of E_q[z], ddof 0
-    recon_sse: NDArray[np.float64] | None  # None of tokens, which have no error
+    recon_sse: NDArray[np.float64] | None  # None of tokens, which have no error, and where not asked for
     recon_bce: NDArray[np.float64] | None
 
     @property
@@ -37,13 +37,24 @@ class Measures:
 
 
 @torch.no_grad()
-def evaluate(fleet: Fleet, members: Members, split: Tensor, *, purpose: Purpose, weight: Tensor) -> Measures:
-    """Measure every member on `split` [n, *input_shape]; `weight` [member] is the effective beta in the loss."""
+def evaluate(
+    fleet: Fleet,
+    members: Members,
+    split: Tensor,
+    *,
+    purpose: Purpose,
+    weight: Tensor,
+    reconstruction: bool = True,
+) -> Measures:
+    """Measure every member on `split` [n, *input_shape]; `weight` [member] is the effective beta in the loss.
+
+    Without `reconstruction` the errors of the mean are left out: a third of the time, of no use in a curve.
+    """
     sums: dict[str, Tensor] = {}
     shift: Tensor | None = None
     with float32_products(fleet.device, multiplications=fleet.multiplications(CHUNK)):
         for x, noise in _chunks(fleet, split, purpose):
-            seen = _measure(fleet, members, (x, noise), weight)
+            seen = _measure(fleet, members, (x, noise), weight, reconstruction=reconstruction)
             mean = seen.pop("mean")
             shift = (
                 mean.mean(1, keepdim=True) if shift is None else shift
@@ -72,7 +83,7 @@ def _chunks(fleet: Fleet, split: Tensor, purpose: Purpose) -> Iterator[tuple[Ten
 
 
 def _measure(
-    fleet: Fleet, members: Members, inputs: tuple[Tensor, Tensor], weight: Tensor
+    fleet: Fleet, members: Members, inputs: tuple[Tensor, Tensor], weight: Tensor, *, reconstruction: bool
 ) -> dict[str, Tensor]:
     """Everything of one chunk: [member, chunk], and [member, chunk, latent] for `mean` and `rate`."""
     likelihood, objective = fleet.lead.likelihood, fleet.lead.objective
@@ -85,10 +96,16 @@ def _measure(
             "rate": terms.rate_per_latent,
             "mean": output.mean,
         }
-        if not likelihood.tokens:
-            seen["sse"] = (x - likelihood.mean(output.params)).square().flatten(1).sum(1)
-        bce = likelihood.cross_entropy(x, output.params)
-        return seen if bce is None else {**seen, "bce": bce}
+        return seen | (_errors(likelihood, x, output.params, terms.distortion) if reconstruction else {})
 
     own = likelihood.own_of(members.own, members.likelihood)
     return fleet.of_every(of_one, *inputs, own, members.objective, weight)
+
+
+def _errors(likelihood: LikelihoodPart, x: Tensor, params: Tensor, distortion: Tensor) -> dict[str, Tensor]:
+    """Squared error and binary cross-entropy of the mean, as far as the likelihood has them; [chunk]."""
+    errors: dict[str, Tensor | None] = {
+        "sse": None if likelihood.tokens else (x - likelihood.mean(params)).square().flatten(1).sum(1),
+        "bce": distortion if likelihood.is_cross_entropy else likelihood.cross_entropy(x, params),
+    }
+    return {name: error for name, error in errors.items() if error is not None}

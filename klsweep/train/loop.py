@@ -122,6 +122,6 @@ def _validate(fleet: Fleet, state: State, valid_x: Tensor) -> NDArray[np.float64
     if not len(valid_x):
         return np.full((4, len(fleet.jobs)), np.nan)
     weight = fleet.progress_weights[fleet.steps_of(state.epoch)][-1]
-    seen = evaluate(fleet, state.members, valid_x, purpose="valid noise", weight=weight)
+    seen = evaluate(fleet, state.members, valid_x, purpose="valid noise", weight=weight, reconstruction=False)
     units = np.where(np.isfinite(seen.rate_nats), outcome.active_units(seen), np.nan)
     return np.stack([seen.loss, seen.distortion_nats, seen.rate_nats, units])

@@ -61,6 +61,9 @@ class LikelihoodPart(Part):
     demands: ClassVar[str]
     """What data it is a density of, in a few words."""
 
+    is_cross_entropy: ClassVar[bool] = False
+    """Whether the distortion is the binary cross-entropy of the mean."""
+
     @property
     @abstractmethod
     def scale(self) -> Scale | None:

@@ -20,6 +20,7 @@ class Bernoulli(Unscaled):
     source: ClassVar[str] = "Kingma & Welling 2014, appendix C.1"
 
     support: ClassVar[Support] = "unit interval"
+    is_cross_entropy: ClassVar[bool] = True
     demands: ClassVar[str] = (
         "0 and 1; of grey values it is no density, and their entropy is a floor of the distortion"
     )
@@ -55,7 +56,7 @@ class Bernoulli(Unscaled):
 
     def is_mass(self, x: "Tensor") -> bool:
         """Whether every value is 0 or 1."""
-        return bool(((x == 0) | (x == 1)).all())
+        return bool((x.square() == x).all())
 
 
 class ContinuousBernoulli(Unscaled):
