@@ -12,7 +12,7 @@ from klsweep.errors import Interrupted
 from klsweep.running import preflight
 from klsweep.running.devices import Hands
 from klsweep.running.events import FleetEnded, FleetStarted, Said
-from klsweep.running.supervise import Crew, attend, pass_on
+from klsweep.running.supervise import Crew, attend, in_a_room, pass_on
 from klsweep.running.task import Task, train_fleet
 from klsweep.spec import Sweep
 
@@ -115,8 +115,8 @@ def _here(task: Task, crew: Crew) -> None:
     finished = False
     crew.listen(FleetStarted(task.fleet.id, len(task.fleet.jobs)))
     try:
-        with task.folder.logging(), contextlib.suppress(Interrupted):
-            crew.work(task, lambda message: pass_on(message, task, crew), crew.stop.asked.is_set)
+        with task.folder.logging(), contextlib.suppress(Interrupted), in_a_room(task, crew) as placed:
+            crew.work(placed, lambda message: pass_on(message, task, crew), crew.stop.asked.is_set)
             finished = True
     finally:
         crew.listen(FleetEnded(task.fleet.id, finished=finished))

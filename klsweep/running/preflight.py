@@ -14,7 +14,7 @@ from math import prod
 from pathlib import Path
 
 from klsweep.errors import StoreError
-from klsweep.running import child
+from klsweep.running import child, rooms
 from klsweep.running.child import LastWord
 from klsweep.running.devices import Hands
 from klsweep.running.events import Said
@@ -89,17 +89,18 @@ def check(tasks: Sequence[Task], sweep: Sweep, hands: Hands, crew: Crew) -> None
 
 def needs(tasks: Sequence[Task], sweep: Sweep, hands: Hands, parameters: Mapping[str, int]) -> Needs:
     """What these tasks need; nothing is counted of a model whose number of parameters, by job id, is not known."""
-    disk, memory, saved = 0, [0], [0]
+    disk, trained, read, saved = 0, [0], [0], [0]
     for task in tasks:
         lead, members = task.fleet.jobs[0], len(task.fleet.jobs)
         weights = FLOAT_BYTES * members * parameters.get(lead.id, 0)
         disk += members * REST_BYTES + (weights if task.limits.keep_weights else 0)
         facts = sweep.facts_of(lead)
-        data = FLOAT_BYTES * prod(facts.input_shape) * sum(facts.sizes)
-        memory.append(weights * HELD[lead.train.optimizer] + data)
+        read.append(FLOAT_BYTES * prod(facts.input_shape) * sum(facts.sizes))
+        trained.append(weights * HELD[lead.train.optimizer])
         saved.append(weights * SAVED[lead.train.optimizer])
     at_once = len(hands.devices)
-    return Needs(disk + sum(sorted(saved)[-at_once:]), sum(sorted(memory)[-at_once:]))
+    data = max(read) if rooms.POSSIBLE else sum(sorted(read)[-at_once:])
+    return Needs(disk + sum(sorted(saved)[-at_once:]), sum(sorted(trained)[-at_once:]) + data)
 
 
 def free_memory() -> int | None:

@@ -20,6 +20,7 @@ from klsweep.running.fleets import FleetPlan, Shard
 from klsweep.running.measuring import lacking
 from klsweep.running.plan import AGAIN, Plan, plan, whole_plan
 from klsweep.running.provenance import other_code, provenance
+from klsweep.running.rooms import Rooms
 from klsweep.running.stop import Stop, on_signals
 from klsweep.running.supervise import Crew, settle
 from klsweep.running.task import Task, Work, train_fleet
@@ -91,7 +92,7 @@ def _with_backend(
     backend: Backend, sweep: Sweep, options: Options, listen: Listener, work: Work, started: float
 ) -> Summary:
     store, hands = Store.open(options.results, sweep.name), backend.hands
-    with store.work.member(_runs(sweep)) as me:
+    with store.work.member(_runs(sweep)) as me, Rooms() as rooms:
         with me.admitted(lambda text: listen(Said(text))) as others:
             planned, notes = _prepare(sweep, store, options, backend, joined=bool(others))
         for note in notes:
@@ -99,7 +100,7 @@ def _with_backend(
         todo = _limited(planned.todo, options.limit)
         listen(_began(todo, planned, hands))
         facts = {job.id: sweep.facts_of(job) for job in sweep.jobs}
-        crew = Crew(work, settle, me, listen, Stop(), _slots(hands), facts)
+        crew = Crew(work, settle, me, listen, Stop(), _slots(hands), facts, rooms)
         tasks = _tasks(todo, planned, options, hands, spectra.keepers(todo, store), me.me.token)
         stopping = on_signals(crew.stop, lambda text: listen(Said(text)), twice_raises=backend.in_this_thread)
         with stopping, backend.at_work(tasks, sweep, crew) as once:

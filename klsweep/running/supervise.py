@@ -17,6 +17,7 @@ from klsweep.running.child import Child, Finished, LastWord, Raised, Stopped, Un
 from klsweep.running.clock import Clock, Trouble
 from klsweep.running.events import DoneElsewhere, EpochDone, FleetEnded, FleetStarted, JobDone, Listener, Said
 from klsweep.running.fleets import FleetPlan
+from klsweep.running.rooms import Rooms
 from klsweep.running.stop import GRACE_SECONDS, Stop
 from klsweep.running.task import Committed, Task, Trained, Word, Work
 from klsweep.spec.row import settings_row
@@ -42,6 +43,7 @@ class Crew:
     stop: Stop
     slots: "SimpleQueue[str]"  # devices that are free
     facts: Mapping[str, Facts]  # by job id
+    rooms: Rooms
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def _supervised(task: Task, crew: Crew) -> End:
     end: End = Stopped()
     try:
         with task.folder.logging() as log:
-            living = child.start(crew.work, task)
+            with in_a_room(task, crew) as placed:
+                living = child.start(crew.work, placed)
             try:
                 end = _watched(living, task, crew, log)
             finally:
@@ -146,6 +149,13 @@ def _supervised(task: Task, crew: Crew) -> End:
     finally:
         crew.listen(FleetEnded(task.fleet.id, finished=isinstance(end, Finished)))
     return end
+
+
+@contextlib.contextmanager
+def in_a_room(task: Task, crew: Crew) -> Iterator[Task]:
+    """The task with the room where its data are, or will be."""
+    with crew.rooms.room(task.fleet.jobs[0].dataset.model_dump_json()) as room:
+        yield replace(task, room=room)
 
 
 def _watched(living: Child, task: Task, crew: Crew, log: Callable[[bytes], None]) -> End:

@@ -4,12 +4,15 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from klsweep.data import Data
 from klsweep.metrics import Metric
 from klsweep.result import Scalar, Status
 from klsweep.running import spectra
 from klsweep.running.fleets import FleetPlan
+from klsweep.running.rooms import Room
 from klsweep.spec.job import RunLimits
 from klsweep.store import FleetFolder, Store
 
@@ -30,6 +33,7 @@ class Task:
     axes: int = 0  # of the data's spectrum, that this fleet is to keep for the report
     limits: RunLimits = field(default_factory=RunLimits)
     provenance: Mapping[str, Scalar] = field(default_factory=dict)  # beside what the training itself knows
+    room: Room | None = None  # where the children of this machine share the data
     visible: str | None = None  # CUDA_VISIBLE_DEVICES of the child, where it is not that of its server
 
     @property
@@ -93,7 +97,7 @@ def train_fleet(task: Task, say: Say, stopping: Callable[[], bool]) -> None:
         on_epoch=lambda epoch, epochs: say(Trained(epoch, epochs)),
         stopping=_with_signs(say, stopping),
     )
-    data = lead.dataset.load(task.data_dir)
+    data = _loaded(task)
     if task.axes:
         spectra.keep(Store(task.store), lead.dataset.label, data, axes=task.axes)
     results = train(task.fleet.jobs, data, setting)
@@ -104,6 +108,12 @@ def train_fleet(task: Task, say: Say, stopping: Callable[[], bool]) -> None:
         kept = result.weights if task.limits.keep_weights else {}
         store.commit(replace(result, weights=kept, provenance={**result.provenance, **origin}))
         say(Committed(result.job_id, result.status, result.error))
+
+
+def _loaded(task: Task) -> Data:
+    """The data of the fleet, by this child or by another before."""
+    load = partial(task.fleet.jobs[0].dataset.load, task.data_dir)
+    return task.room.data(load) if task.room else load()
 
 
 def _with_signs(say: Say, stopping: Callable[[], bool]) -> Callable[[], bool]:

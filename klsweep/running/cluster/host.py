@@ -21,6 +21,7 @@ from klsweep.errors import KlsweepError, StoreError
 from klsweep.running.cluster.engine import Outcome
 from klsweep.running.cluster.words import Mouth
 from klsweep.running.provenance import code_fingerprint
+from klsweep.running.rooms import Rooms
 from klsweep.running.stop import Stop
 from klsweep.running.supervise import Crew, attend, settle
 from klsweep.running.task import Task, Work
@@ -140,12 +141,12 @@ def host(content: bytes, device: str) -> Outcome:
     # Engines choose a GPU by this variable, and another for the next order: the child must not have the server's.
     task = replace(order.task, device=device, visible=os.environ.get("CUDA_VISIBLE_DEVICES"))
     try:
-        with store.work.member(place.runs) as me:
+        with store.work.member(place.runs) as me, Rooms() as rooms:
             with me.admitted():  # to be seen from now on; and what the dead held is free
                 pass
             slots: SimpleQueue[str] = SimpleQueue()
             slots.put(device)
-            crew = Crew(order.work, settle, me, mouth, stop, slots, order.facts)
+            crew = Crew(order.work, settle, me, mouth, stop, slots, order.facts, rooms)
             with _heeding(stop, place, me):
                 left = attend(task, crew)
     except StoreError as error:
