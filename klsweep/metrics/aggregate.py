@@ -26,44 +26,44 @@ def log_density(
     `without` [m] names the component that each z does not see: it is ln of the mean over the other n - 1, and -inf
     where there are none. One weight 1/n belongs to the joint density, not to each latent.
     """
+    return _log_densities(z, mean, logvar, without=without, by_latent=False)[0]
+
+
+def log_densities(
+    z: "Tensor", mean: "Tensor", logvar: "Tensor", *, without: "Tensor | None" = None
+) -> tuple["Tensor", "Tensor"]:
+    """`log_density`, and ln prod_k q(z_k) at z [m, latent] drawn from these components; [m] nats each.
+
+    A marginal's sum needs no shift: the share of the component that z was drawn from is neither too large nor too
+    small for float64. No marginal is `without` a component.
+    """
+    return _log_densities(z, mean, logvar, without=without, by_latent=True)
+
+
+def _log_densities(
+    z: "Tensor", mean: "Tensor", logvar: "Tensor", *, without: "Tensor | None", by_latent: bool
+) -> tuple["Tensor", "Tensor"]:
+    """Both from the same distances; the second means nothing unless `by_latent`."""
     import torch
 
     n, latents = mean.shape
     at, scale = _by_latent(mean, logvar)
     constant = -0.5 * (logvar + LOG_2PI).sum(1)
-    found = []
+    joint, marginals = [], z.new_zeros(len(z))
     for block in _blocks(len(z), n):
         points = z[block]
         each = constant.repeat(len(points), 1)  # [point, n], ln q(point | x_j)
         for k in range(latents):
-            t = (points[:, k, None] - at[k]).mul_(scale[k])
-            each.addcmul_(t, t, value=-1)
+            square = (points[:, k, None] - at[k]).mul_(scale[k]).square_()
+            each.sub_(square)
+            if by_latent:
+                marginals[block] += (square.neg_().clamp_(min=NOTHING).exp_() @ scale[k]).log()
         if without is not None:
             each.scatter_(1, without[block, None], -math.inf)
         each.clamp_(min=each.amax(1, keepdim=True) + NOTHING)
-        found.append(each.logsumexp(1))
-    return torch.cat(found) - math.log(n if without is None else max(1, n - 1))
-
-
-def log_marginals(z: "Tensor", mean: "Tensor", logvar: "Tensor") -> "Tensor":
-    """ln prod_k q(z_k) at z [m, latent], drawn from components with mean and logvar [n, latent]; [m] nats.
-
-    A marginal's sum needs no shift: the share of the component that z was drawn from is neither too large nor too
-    small for float64.
-    """
-    import torch
-
-    n, latents = mean.shape
-    at, scale = _by_latent(mean, logvar)
-    found = []
-    for block in _blocks(len(z), n):
-        points = z[block]
-        marginals = z.new_zeros(len(points))
-        for k in range(latents):
-            t = (points[:, k, None] - at[k]).mul_(scale[k])
-            marginals += (t.square_().neg_().clamp_(min=NOTHING).exp_() @ scale[k]).log()
-        found.append(marginals)
-    return torch.cat(found) - latents * (math.log(n) + 0.5 * math.log(math.pi))
+        joint.append(each.logsumexp(1))
+    seen = n if without is None else max(1, n - 1)
+    return torch.cat(joint) - math.log(seen), marginals - latents * (math.log(n) + 0.5 * math.log(math.pi))
 
 
 def _by_latent(mean: "Tensor", logvar: "Tensor") -> tuple["Tensor", "Tensor"]:

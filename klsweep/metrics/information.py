@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from klsweep.metrics.aggregate import LOG_2PI, log_density, log_marginals
+from klsweep.metrics.aggregate import LOG_2PI, log_densities
 from klsweep.metrics.evidence import Evidence, Values, known
 from klsweep.metrics.metric import MetricPart
 
@@ -103,12 +103,12 @@ def _log_densities(z: "Tensor", index: "Tensor", mean: "Tensor", logvar: "Tensor
     n = len(mean)
     apart = (z - mean[index]) * (-0.5 * logvar[index]).exp()
     own = -0.5 * (apart.square() + logvar[index] + LOG_2PI).sum(1)
-    others = log_density(z, mean, logvar, without=index)
+    others, marginals = log_densities(z, mean, logvar, without=index)
     return _LogDensities(
         own=own,
         joint=torch.logaddexp(own, others + math.log(max(1, n - 1))) - math.log(n),
         others=others,
-        marginals=log_marginals(z, mean, logvar),
+        marginals=marginals,
         prior=-0.5 * (z.square() + LOG_2PI).sum(1),
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from klsweep.data import Data
 from klsweep.result import Pictures
@@ -64,7 +63,7 @@ def _along(start: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
 
 def _plane() -> torch.Tensor:
     """Codes [GRID * GRID, 2] at equal steps of the prior's distribution function."""
-    places = torch.from_numpy(ndtri((np.arange(GRID) + 0.5) / GRID)).float()
+    places = torch.special.ndtri((torch.arange(GRID, dtype=torch.float64) + 0.5) / GRID).float()
     return torch.cartesian_prod(places, places)
 
 

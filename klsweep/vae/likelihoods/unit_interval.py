@@ -56,7 +56,9 @@ class Bernoulli(Unscaled):
 
     def is_mass(self, x: "Tensor") -> bool:
         """Whether every value is 0 or 1."""
-        return bool((x.square() == x).all())
+        from torch import split
+
+        return all(bool((some.square() == some).all()) for some in split(x, SOME))
 
 
 class ContinuousBernoulli(Unscaled):
@@ -147,6 +149,9 @@ class Beta(Unscaled):
         """Binary cross-entropy of the mean. [batch] nats."""
         return _binary_cross_entropy(x, self.mean(params))
 
+
+SOME = 512
+"""Data looked at together: the first of them say it where values are grey."""
 
 FOR_GREY = (
     "Right for grey data: continuous_bernoulli, beta, gaussian with variance: learned or optimal; for byte levels also "
