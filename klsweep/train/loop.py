@@ -39,6 +39,7 @@ class Setting:
     device: torch.device = CPU
     directory: Path | None = None  # of the checkpoint; None keeps none
     checkpoint_seconds: float = 20.0  # at most one checkpoint in this time
+    checkpoint_share: float = 0.01  # of the time, that writing them may take
     on_epoch: Callable[[int, int], None] = lambda _epoch, _epochs: None  # (epochs done, epochs in all)
     stopping: Callable[[], bool] = lambda: False
     grace_seconds: float = (
@@ -68,7 +69,7 @@ def _train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
     epoch_of = partial(epoch_batches, fleet, train_x, dynamic=data.dynamic, lengths=lengths)
     step = Step(fleet, state)
     take = Recorded(step) if can_be_recorded(fleet) else step
-    saved = time.monotonic()
+    saved, took = time.monotonic(), 0.0
     while state.epoch < fleet.epochs and None in outcome.diverged_at(state.curve, len(jobs)):
         started = time.monotonic()
         with fleet.training_products():
@@ -80,9 +81,11 @@ def _train(jobs: Sequence[Job], data: Data, setting: Setting) -> list[Result]:
         if state.epoch == fleet.epochs:
             break
         stopping = setting.stopping()  # asked once, so nobody is told of a stop without its checkpoint
-        if stopping or time.monotonic() - saved >= setting.checkpoint_seconds:
+        began = time.monotonic()
+        if stopping or began - saved >= max(setting.checkpoint_seconds, took / setting.checkpoint_share):
             save(state, fleet, setting.directory)
             saved = time.monotonic()
+            took = saved - began
         if stopping:
             raise Interrupted
 

@@ -1,5 +1,7 @@
 """A training that was stopped and taken up again ends with the bits of one that was not."""
 
+import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from klsweep.errors import Interrupted
 from klsweep.result import Result
 from klsweep.spec.job import Job
 from klsweep.store import checkpoint
-from klsweep.train import Setting, continuing
+from klsweep.train import Setting, continuing, loop
 from klsweep.vae.models import Conv, Linear
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -146,7 +148,21 @@ def test_a_checkpoint_is_kept_as_often_as_asked_and_never_without_a_folder(
     seconds: float, expected: int | None, tmp_path: Path
 ) -> None:
     jobs = fleet("adam")
-    trained(*jobs, data=digits(120), setting=Setting(directory=tmp_path, checkpoint_seconds=seconds))
+    setting = Setting(directory=tmp_path, checkpoint_seconds=seconds, checkpoint_share=math.inf)
+    trained(*jobs, data=digits(120), setting=setting)
     found = checkpoint.load(tmp_path)
     assert (found and found[1]["epoch"]) == expected
     trained(*jobs, data=digits(120), setting=Setting(checkpoint_seconds=0.0))  # no folder, no file, no error
+
+
+def test_checkpoints_take_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes 0.2 s is not followed by another within 20 s."""
+    written = []
+
+    def slowly(*_: object) -> None:
+        written.append(time.sleep(0.2))
+
+    monkeypatch.setattr(loop, "save", slowly)
+    setting = Setting(directory=tmp_path, checkpoint_seconds=0.0)
+    trained(*fleet("adam"), data=digits(120), setting=setting)
+    assert len(written) == 1

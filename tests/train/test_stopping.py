@@ -1,5 +1,6 @@
 """An epoch that would take longer than there is time for is given up in its midst, and nothing else changes."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def stop_in_the_midst(folder: Path, grace_seconds: float, monkeypatch: pytest.Mo
     setting = Setting(
         directory=folder,
         checkpoint_seconds=0.0,
+        checkpoint_share=math.inf,
         on_epoch=lambda epoch, _: done.append(epoch),
         stopping=lambda: done == [1],
         grace_seconds=grace_seconds,
