@@ -12,7 +12,7 @@ from klsweep.train.step import Inputs, Step
 Work = Callable[[], None]
 
 PLAIN = 3
-"""Steps taken as they are before one is recorded: they make the moments, and libraries choose their kernels in them."""
+"""Steps taken as they are before one is recorded: libraries choose their kernels and take their memory in them."""
 
 ALIKE = 0.01
 """How far a replayed step may be from a plain one, as a share of its length, before the recording is thrown away.

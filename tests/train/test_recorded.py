@@ -76,7 +76,7 @@ def test_a_step_asks_for_no_number_and_leaves_every_tensor_where_it_is(case: dic
     step = step_of(*several(**case))
     batches = inputs(step)
     for given, _ in zip(batches, range(2), strict=False):
-        step(given)  # the first steps make the moments
+        step(given)
     places = [value.data_ptr() for value in step.changed()]
     before = [value.detach().clone() for value in step.changed()]
     with NoQuestions():
