@@ -22,7 +22,7 @@ from klsweep.metrics import DEFAULT
 from klsweep.spec.job import Job
 from klsweep.train import Setting, measured, train
 
-MEMBERS = 14  # the 54 jobs of the default sweep make four fleets on two cores
+MEMBERS = 27  # the 54 jobs of the default sweep make two fleets on two cores
 STEPS = 100  # of each epoch; the split sizes below are scaled with them
 EPOCHS = 4
 BATCH = 128

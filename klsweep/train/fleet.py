@@ -183,7 +183,7 @@ class Fleet:
         where that is not to be trained.
         """
         trained = [leaf for leaf in self._leaves if leaf.requires_grad]
-        found = iter(torch.autograd.grad(loss, trained, self.recon_scale, allow_unused=True))
+        found = iter(torch.autograd.grad(loss.dot(self.recon_scale), trained, allow_unused=True))
         by_leaf = [next(found) if leaf.requires_grad else None for leaf in self._leaves]
         return [
             None if gradient is None else gradient.contiguous().view_as(parameter)
