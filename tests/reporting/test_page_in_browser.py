@@ -542,6 +542,7 @@ def test_hostile_names_are_shown_and_do_nothing(show, tmp_path):
     page.evaluate(f"location.hash = '#job-{failed.job_id}'")
     assert page.locator("pre.error").inner_text() == HOSTILE
     page.keyboard.press("Escape")
+    page.wait_for_function("() => location.hash === ''")
     done = next(record for record in Store(store.path).records() if record.status is Status.OK)
     page.evaluate(f"location.hash = '#job-{done.job_id}'")
     page.wait_for_function("id => document.querySelector('dialog').textContent.includes(id)", arg=done.job_id)
