@@ -146,19 +146,13 @@ class Rooms:
     @contextlib.contextmanager
     def room(self, dataset: str) -> Iterator[Room | None]:
         """The room of a data set, to be handed to a child meanwhile; None where there are no rooms."""
-        if not POSSIBLE:
-            yield None
-            return
         with self._changing:
-            if self._of != dataset:
-                self._close()
-                self._of, self._fd = dataset, os.memfd_create("klsweep-data")
-            assert self._fd is not None
-            room = Room(os.dup(self._fd))
+            room = self._opened(dataset) if POSSIBLE else None
         try:
             yield room
         finally:
-            os.close(room.fd)
+            if room:
+                os.close(room.fd)
 
     def __enter__(self) -> "Rooms":
         return self
@@ -167,6 +161,17 @@ class Rooms:
         """Leave the memory to the children that have it."""
         with self._changing:
             self._close()
+
+    def _opened(self, dataset: str) -> Room | None:
+        try:
+            if self._of != dataset:
+                self._close()
+                self._fd = os.memfd_create("klsweep-data")
+                self._of = dataset
+            assert self._fd is not None
+            return Room(os.dup(self._fd))
+        except OSError:  # forbidden here, or too many files are open
+            return None
 
     def _close(self) -> None:
         if self._fd is not None:

@@ -130,6 +130,17 @@ def test_without_memory_to_share_the_data_are_loaded_all_the_same(monkeypatch: p
         assert same(room.data(made).train, made().train)
 
 
+def test_where_such_memory_is_forbidden_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: str) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "memfd_create", forbidden)
+    with Rooms() as those:
+        for dataset in ("a", "a", "b"):
+            with those.room(dataset) as room:
+                assert room is None
+
+
 def test_what_only_one_process_can_have_is_loaded_by_each() -> None:
     def load() -> Data:
         return replace(made(), labels={"train": np.array([{}, ()], object)})
