@@ -39,7 +39,7 @@ class Setting:
     device: torch.device = CPU
     directory: Path | None = None  # of the checkpoint; None keeps none
     checkpoint_seconds: float = 20.0  # at most one checkpoint in this time
-    checkpoint_share: float = 0.01  # of the time, that writing them may take
+    checkpoint_share: float = 0.01  # of the time after one, that writing it may have taken
     on_epoch: Callable[[int, int], None] = lambda _epoch, _epochs: None  # (epochs done, epochs in all)
     stopping: Callable[[], bool] = lambda: False
     grace_seconds: float = (
