@@ -59,9 +59,8 @@ def _log_densities(
             square = (points[:, k, None] - at[k]).mul_(scale[k]).square_()
             each.sub_(square)
             if by_latent:
-                powers = (
-                    square.mul_(-1 / LN_2).clamp_(min=NOTHING / LN_2).exp2_()
-                )  # a third of the time of exp
+                # e^-square as a power of 2, which takes a third of the time of exp
+                powers = square.mul_(-1 / LN_2).clamp_(min=NOTHING / LN_2).exp2_()
                 marginals[block] += (powers @ scale[k]).log()
         if without is not None:
             each.scatter_(1, without[block, None], -math.inf)

@@ -105,11 +105,10 @@ def _epoch(
     seen = 0
     span = fleet.steps_of(state.epoch)
     steps = range(fleet.steps)[span]
-    settings = zip(steps, fleet.progress_weights[span], fleet.progress[span], strict=True)
+    plan = zip(steps, fleet.progress_weights[span], fleet.progress[span], strict=True)
     started = asked = time.monotonic()
-    for (step, weight, progress), (x, noise) in zip(
-        settings, batches, strict=False
-    ):  # the last may be cut short
+    # `train.steps` may cut the last epoch short
+    for (step, weight, progress), (x, noise) in zip(plan, batches, strict=False):
         state.optimizer.set_learning_rate(learning_rate(fleet.lead.train, step / fleet.steps))
         take(Inputs(x, noise, weight, progress))
         seen += x.shape[1]

@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from klsweep import api
 from klsweep.data import Data
+from klsweep.result import Status
 from klsweep.running import rooms
+from klsweep.running.events import Event, FleetEnded
 from klsweep.running.rooms import Room, Rooms
+from klsweep.running.runner import Options
 
 pytestmark = pytest.mark.skipif(not rooms.POSSIBLE, reason="this system has no memory without a name")
 
@@ -148,6 +152,24 @@ def test_what_only_one_process_can_have_is_loaded_by_each() -> None:
     with Rooms() as those, those.room("a") as room:
         assert room
         assert all(same(room.data(load).labels, load().labels) for _ in range(2))
+
+
+def test_the_second_fleet_of_a_run_needs_no_file_any_more(tmp_path: Path) -> None:
+    """A real run, of which one child after another trains; the file is gone when the first has ended."""
+    file = tmp_path / "x.npy"
+    np.save(file, np.random.default_rng(0).random((60, 1, 8, 8), np.float32))
+    spec = tmp_path / "two.yaml"
+    spec.write_text(
+        f"fixed: {{dataset: {{kind: npy, path: {file}}}, beta: 1, train: {{epochs: 1}}}}\n"
+        "grid: {latent_dim: [1, 2]}\nmetrics: []\n"
+    )
+
+    def listen(event: Event) -> None:
+        if isinstance(event, FleetEnded):
+            file.unlink(missing_ok=True)
+
+    options = Options(results=tmp_path / "results", device="cpu", workers=1)
+    assert api.run(spec, options=options, listen=listen).statuses == {Status.OK: 2}
 
 
 def test_nothing_is_left_open_when_a_run_is_over() -> None:

@@ -134,3 +134,11 @@ def test_data_of_a_batch_do_not_meet_and_their_pixels_are_summed(likelihood: Lik
     one_pixel = likelihood.log_prob(x.reshape(-1, 1), params.reshape(-1, 1)).reshape(6, -1).sum(1)
     assert together.shape == (6,)
     torch.testing.assert_close(together, one_pixel, rtol=1e-13, atol=0)  # 32 terms in another order
+
+
+@pytest.mark.parametrize("grey", [0, 600])
+def test_one_grey_value_wherever_it_is_makes_bernoulli_no_mass(grey: int) -> None:
+    x = torch.ones(601, 3)
+    assert Bernoulli().is_mass(x)
+    x[grey, 1] = 0.5
+    assert not Bernoulli().is_mass(x)
