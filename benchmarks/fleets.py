@@ -63,7 +63,7 @@ def _conv() -> Any:
 
 NETWORKS = {
     "mnist": Network({"kind": "mlp", "hidden": [512]}, (1, 28, 28), 16, _mnist, 40, 256),
-    "tiny": Network({"kind": "mlp", "hidden": [128]}, (1, 8, 8), 10, _tiny, 160, 256),
+    "tiny": Network({"kind": "mlp", "hidden": [128]}, (1, 8, 8), 10, _tiny, 640, 256),
     "conv": Network({"kind": "conv", "channels": [32, 64], "hidden": 256}, (1, 28, 28), 16, _conv, 16, 9),
 }
 SIZES = (1, 4, 9, 16, 64, 256)

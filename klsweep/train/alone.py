@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 def only(given: Value) -> Value:
     """What is the only member's: tensors, in tuples and mappings too, without their member axis."""
-    bare: Value = _changed(_first_of_one, given)
+    bare: Value = _changed(lambda each: each.squeeze(0), given)
     return bare
 
 
@@ -18,11 +18,6 @@ def alone(found: Value) -> Value:
     """The same with a member axis."""
     whole: Value = _changed(lambda each: each.unsqueeze(0), found)
     return whole
-
-
-def _first_of_one(of_members: Tensor) -> Tensor:
-    (first,) = of_members.unbind()
-    return first
 
 
 def _changed(change: Callable[[Tensor], Tensor], value: Any) -> Any:

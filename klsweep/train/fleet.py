@@ -36,8 +36,7 @@ class Losses(NamedTuple):
     loss: Tensor  # not yet multiplied by the reduction's scale
     distortion: Tensor
     rate: Tensor
-    squared_error: Tensor  # 0 where the objective does not watch it
-    spread: Tensor  # the likeliest scale of the batch; 0 where the likelihood does not fit it so
+    watched: dict[str, Tensor]  # squared_error and spread, the likeliest scale, where anything asks for them
 
 
 @dataclass
@@ -117,7 +116,7 @@ class Fleet:
         """Passes over the training data; the last may be cut short."""
         return self.length.epochs
 
-    @property
+    @cached_property
     def precision(self) -> Resolved:
         """In which the networks compute in training; they are measured in float32."""
         return precision.resolved(self.lead.train.precision, self.device)
@@ -202,9 +201,11 @@ class Fleet:
         error = (
             (x - likelihood.mean(output.params)).square().flatten(1).sum(1) if self.watches_error else None
         )
+        rates = posterior.rate_per_latent(output.mean, output.logvar)
         return Terms(
             distortion=-likelihood.log_prob(x, output.params, own),
-            rate_per_latent=posterior.rate_per_latent(output.mean, output.logvar),
+            rate=rates.sum(1),
+            rate_per_latent=rates,
             mean=output.mean,
             logvar=output.logvar,
             z=output.z,
@@ -223,27 +224,35 @@ class Fleet:
         def of_one(x: Tensor, output: Output, own: Own, memory: Memory, weight: Tensor) -> Losses:
             own = likelihood.own_on(x, output.params, likelihood.own_of(own, {}) if own else {})
             terms = self.terms(x, output, own)
-            rate, zero = terms.rate_per_latent.sum(1).mean(), weight * 0
+            watched = {}
+            if terms.squared_error is not None:
+                watched["squared_error"] = terms.squared_error.mean()
+            if likelihood.scale == "optimal":
+                watched["spread"] = likelihood.spread(x, output.params)
             return Losses(
                 loss=objective.loss(terms, weight, memory),
                 distortion=terms.distortion.mean(),
-                rate=rate,
-                squared_error=zero if terms.squared_error is None else terms.squared_error.mean(),
-                spread=likelihood.spread(x, output.params) if likelihood.scale == "optimal" else zero,
+                rate=terms.rate.mean(),
+                watched=watched,
             )
 
         return self.of_every(of_one, x, noise, members.own, members.objective, weight, using=self.precision)
 
-    @torch.no_grad()
     def remember(self, members: Members, seen: Losses, weight: Tensor, progress: Tensor) -> None:
         """Take a step's batch means into the memories of objective and likelihood, where they lie.
 
         `progress` [] is the share of the training that is done.
         """
-        means = Seen(seen.distortion, seen.rate, seen.squared_error, self.input_dim, progress)
-        for memory, after in (
-            (members.objective, self.lead.objective.next(members.objective, means, weight)),
-            (members.likelihood, self.lead.likelihood.next(members.likelihood, seen.spread)),
-        ):
-            for name, value in after.items():
-                memory[name].copy_(value)
+        if not members.objective and not members.likelihood:
+            return
+        error, spread = seen.watched.get("squared_error"), seen.watched.get("spread")
+        with torch.no_grad():
+            means = Seen(seen.distortion, seen.rate, error, self.input_dim, progress)
+            _put(members.objective, self.lead.objective.next(members.objective, means, weight))
+            if spread is not None:
+                _put(members.likelihood, self.lead.likelihood.next(members.likelihood, spread))
+
+
+def _put(memory: Memory, after: Memory) -> None:
+    for name, value in after.items():
+        memory[name].copy_(value)

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import compress
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
-from torch.optim.sgd import sgd
 
 from klsweep.spec.job import Train
 
@@ -20,24 +19,30 @@ Gradients = Sequence[Tensor | None]
 
 
 class Optimizer:
-    """The optimiser that `settings` ask for, over all members' parameters on `device`, by torch's own functions.
+    """The optimiser that `settings` ask for, over all members' parameters on `device`, by torch's own kernels.
 
-    torch's classes around them load its compiler at their first step, which takes a second. On a GPU the learning
-    rate and the count of steps stay there, so that a step can be recorded.
+    torch's classes around them load its compiler at their first step, which takes a second, and its functions around
+    them take longer than a small model's kernel. On a GPU the learning rate and the counts of steps stay there, so
+    that a step can be recorded.
     """
 
     def __init__(self, settings: Train, parameters: Iterable[Tensor], device: torch.device) -> None:
-        self._settings, self._parameters = settings, list(parameters)
+        self._settings = settings
         there = device.type == "cuda"
         self.lr: float | Tensor = torch.tensor(settings.lr, device=device) if there else settings.lr
-        self.remembered: list[dict[str, Tensor]] = [
-            {
-                name: torch.zeros((), device=device) if name == STEP else torch.zeros_like(parameter)
-                for name in _remembered(settings)
-            }
-            for parameter in self._parameters
+        changed = [parameter.detach() for parameter in parameters]
+        self._counts = torch.zeros(len(changed), device=device)  # of steps, by parameter
+        self.remembered = [
+            _remembered(settings, parameter, count)
+            for parameter, count in zip(changed, self._counts, strict=True)
         ]
         """Of each parameter, by torch's names; it stays where it is."""
+        memories = zip(*(each.values() for each in self.remembered), strict=True)
+        columns = [changed, *(list(memory) for memory in memories)]
+        self._groups = [
+            (places, [[column[place] for place in places] for column in columns])
+            for places in _of_one_dtype(changed)
+        ]
 
     def set_learning_rate(self, lr: float) -> None:
         """Use `lr` from the next step on."""
@@ -46,65 +51,80 @@ class Optimizer:
         else:
             self.lr = lr
 
-    @torch.no_grad()
     def step(self, gradients: Gradients) -> None:
         """Change every parameter that has a gradient."""
-        parameters: list[Tensor] = []
-        given: list[Tensor] = []
-        remembered: dict[str, list[Tensor]] = {name: [] for name in _remembered(self._settings)}
-        for parameter, gradient, own in zip(self._parameters, gradients, self.remembered, strict=True):
-            if gradient is not None:
-                parameters.append(parameter)
-                given.append(gradient)
-                for name, value in own.items():
-                    remembered[name].append(value)
-        _take(self._settings, self.lr, parameters, given, remembered)
+        present = [gradient is not None for gradient in gradients]
+        if all(present):
+            self._counts.add_(1)
+        else:
+            torch._foreach_add_([*compress(self._counts, present)], 1)
+        take = _sgd if self._settings.optimizer == "sgd" else _adam
+        for places, columns in self._groups:
+            here = [present[place] for place in places]
+            given = [gradient for place in places if (gradient := gradients[place]) is not None]
+            if given:
+                take(self._settings, self.lr, given, *([*compress(column, here)] for column in columns))
 
 
-def _remembered(settings: Train) -> tuple[str, ...]:
-    """The names of what the optimiser remembers of a parameter: as large as it is, but for the count of steps."""
+def _of_one_dtype(parameters: Sequence[Tensor]) -> list[list[int]]:
+    """The places of the parameters of each precision: a GPU's kernel takes one at a time."""
+    places: dict[torch.dtype, list[int]] = {}
+    for place, parameter in enumerate(parameters):
+        places.setdefault(parameter.dtype, []).append(place)
+    return [*places.values()]
+
+
+def _remembered(settings: Train, parameter: Tensor, count: Tensor) -> dict[str, Tensor]:
+    """What is remembered of a parameter, by torch's names: as large as it is, but for the count of steps."""
     if settings.optimizer == "sgd":
-        return ("momentum_buffer",) if settings.momentum else ()
-    return ("exp_avg", "exp_avg_sq", STEP)
+        return {"momentum_buffer": torch.zeros_like(parameter)} if settings.momentum else {}
+    return {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter), STEP: count}
 
 
-def _take(
+def _sgd(
     settings: Train,
     lr: float | Tensor,
-    parameters: list[Tensor],
     gradients: list[Tensor],
-    remembered: dict[str, list[Tensor]],
+    parameters: list[Tensor],
+    momenta: list[Tensor] | None = None,
 ) -> None:
-    if settings.optimizer == "sgd":
-        sgd(
-            parameters,
-            gradients,
-            [*remembered.get("momentum_buffer", [])],
-            fused=True,
-            weight_decay=settings.weight_decay,
-            momentum=settings.momentum,
-            lr=lr,  # type: ignore[arg-type]  # on a GPU a tensor, as torch's class gives it too
-            dampening=0,
-            nesterov=False,
-            maximize=False,
-        )
-        return
-    adam(
+    torch._fused_sgd_(
         parameters,
         gradients,
-        remembered["exp_avg"],
-        remembered["exp_avg_sq"],
+        momenta or [],
+        weight_decay=settings.weight_decay,
+        momentum=settings.momentum,
+        lr=lr,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+    )
+
+
+def _adam(
+    settings: Train,
+    lr: float | Tensor,
+    gradients: list[Tensor],
+    parameters: list[Tensor],
+    moments: list[Tensor],
+    squares: list[Tensor],
+    counts: list[Tensor],
+) -> None:
+    step = torch._fused_adamw_ if settings.optimizer == "adamw" else torch._fused_adam_
+    step(
+        parameters,
+        gradients,
+        moments,
+        squares,
         [],
-        remembered[STEP],
-        fused=True,
-        capturable=isinstance(lr, Tensor),
-        decoupled_weight_decay=settings.optimizer == "adamw",
-        amsgrad=False,
+        counts,
+        lr=lr,
         beta1=BETAS[0],
         beta2=BETAS[1],
-        lr=lr,
         weight_decay=settings.weight_decay,
         eps=EPSILON,
+        amsgrad=False,
         maximize=False,
     )
 

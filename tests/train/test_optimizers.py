@@ -22,7 +22,8 @@ CLASSES = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.op
 
 def parameters() -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return [torch.randn(shape, generator=generator) for shape in ((2, 3, 4), (2, 4), (2, 1))]
+    shapes = {(2, 3, 4): torch.float32, (2, 4): torch.float64, (2, 1): torch.float32}
+    return [torch.randn(shape, generator=generator, dtype=dtype) for shape, dtype in shapes.items()]
 
 
 @pytest.mark.parametrize("case", SETTINGS)
@@ -36,7 +37,7 @@ def test_a_step_is_that_of_torchs_class_and_leaves_alone_what_has_no_gradient(ca
     )
     generator = torch.Generator().manual_seed(1)
     for step in range(5):
-        gradients = [torch.randn(value.shape, generator=generator) for value in ours]
+        gradients = [torch.randn(value.shape, generator=generator, dtype=value.dtype) for value in ours]
         missing = {2: 2, 3: 0}.get(step)
         for index, (value, gradient) in enumerate(zip(theirs, gradients, strict=True)):
             value.grad = None if index == missing else gradient.clone()

@@ -38,7 +38,8 @@ def run(
 def one_datum(*, distortion: float = 0.0, rate: float = 0.0, error: float | None = None) -> Terms:
     code = torch.zeros(1, 1)
     squared = None if error is None else torch.tensor([error])
-    return Terms(torch.tensor([distortion]), torch.tensor([[rate]]), code, code, code, squared)
+    rates = torch.tensor([[rate]])
+    return Terms(torch.tensor([distortion]), rates.sum(1), rates, code, code, code, squared)
 
 
 # Target rate ---------------------------------------------------------------------------------------------------------

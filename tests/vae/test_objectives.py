@@ -13,7 +13,7 @@ RATES = torch.tensor([[3.0, 0.0], [0.5, 0.25], [0.0, 0.0]], dtype=torch.float64)
 
 def terms(distortion: torch.Tensor = DISTORTION, rates: torch.Tensor = RATES) -> Terms:
     code = torch.zeros_like(RATES)
-    return Terms(distortion, rates, mean=code, logvar=code, z=code, squared_error=None)
+    return Terms(distortion, rates.sum(1), rates, mean=code, logvar=code, z=code, squared_error=None)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0, 4.0, 1e6])

@@ -31,7 +31,7 @@ def coded(mean: torch.Tensor, variance: float, *, seed: int = 9) -> Terms:
     random = torch.Generator().manual_seed(1)
     distortion = torch.rand(len(mean), generator=random, dtype=torch.float64)
     rates = torch.rand(mean.shape, generator=random, dtype=torch.float64)
-    return Terms(distortion, rates, mean, logvar, z, squared_error=None)
+    return Terms(distortion, rates.sum(1), rates, mean, logvar, z, squared_error=None)
 
 
 # Total correlation ---------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_the_gradient_is_that_of_the_published_minibatch_weighted_estimate() -> 
         return torch.autograd.grad(penalty, (mean, logvar))
 
     z = mean + (logvar / 2).exp() * eps
-    ours = gradients(total_correlation(Terms(z.sum(1), z, mean, logvar, z, None)))
+    ours = gradients(total_correlation(Terms(z.sum(1), z.sum(1), z, mean, logvar, z, None)))
 
     z = mean + (logvar / 2).exp() * eps
     log_joint, log_marginals = [], []

@@ -38,7 +38,7 @@ class TargetRate(ObjectivePart):
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
         """-log p(x|z) + beta * KL with the controller's beta. [] nats."""
-        return (terms.distortion + self._bounded(memory, weight) * terms.rate_per_latent.sum(1)).mean()
+        return (terms.distortion + self._bounded(memory, weight) * terms.rate).mean()
 
     def start(self) -> dict[str, float]:
         """The smallest beta, nothing summed."""
@@ -100,7 +100,7 @@ class Geco(ObjectivePart):
         """weight * KL + lambda * (squared error - sse). [] nats."""
         assert terms.squared_error is not None
         excess = terms.squared_error.mean() - self.sse
-        return weight * terms.rate_per_latent.sum(1).mean() + memory["log_lambda"].exp() * excess
+        return weight * terms.rate.mean() + memory["log_lambda"].exp() * excess
 
     def start(self) -> dict[str, float]:
         """lambda = 1, no excess."""
@@ -112,6 +112,7 @@ class Geco(ObjectivePart):
         The excess counts as 1 at most, or the large error before anything is learned would carry lambda far too high.
         So a lambda of 100 is ln(100) / speed = 460 steps away at the least.
         """
+        assert seen.squared_error is not None
         now = ((seen.squared_error - self.sse) / self.sse).clamp(max=1)
         excess = self.memory * memory["excess"] + (1 - self.memory) * now
         log_lambda = memory["log_lambda"] + self.speed * excess
@@ -137,8 +138,7 @@ class Balanced(ObjectivePart):
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
         """Squared error / (2 gamma^2) + weight * KL, gamma^2 the error remembered. [] nats."""
         assert terms.squared_error is not None
-        rate = terms.rate_per_latent.sum(1)
-        return (terms.squared_error / (2 * memory["gamma2"]) + weight * rate).mean()
+        return (terms.squared_error / (2 * memory["gamma2"]) + weight * terms.rate).mean()
 
     def start(self) -> dict[str, float]:
         """gamma^2 = 1, per dimension."""
@@ -146,6 +146,7 @@ class Balanced(ObjectivePart):
 
     def next(self, memory: Memory, seen: Seen, weight: "Tensor") -> Memory:  # noqa: ARG002
         """gamma^2 <- min(gamma^2, 0.99 gamma^2 + 0.01 mean squared error)."""
+        assert seen.squared_error is not None
         running = 0.99 * memory["gamma2"] + 0.01 * seen.squared_error / seen.input_dim
         return {"gamma2": memory["gamma2"].minimum(running)}
 

@@ -21,6 +21,7 @@ class Terms(NamedTuple):
     """What a model gives for one batch."""
 
     distortion: "Tensor"  # [batch] nats: -log p(x|z)
+    rate: "Tensor"  # [batch] nats: KL(q(z|x) || p(z))
     rate_per_latent: "Tensor"  # [batch, latent] nats: KL(q(z_k|x) || p(z_k))
     mean: "Tensor"  # [batch, latent] of q(z|x)
     logvar: "Tensor"  # [batch, latent] of q(z|x)
@@ -35,7 +36,7 @@ class Seen(NamedTuple):
 
     distortion: "Tensor"
     rate: "Tensor"
-    squared_error: "Tensor"  # summed over dimensions; 0 where the objective does not watch it
+    squared_error: "Tensor | None"  # summed over dimensions; where the objective watches it
     input_dim: int
     progress: "float | Tensor"
 

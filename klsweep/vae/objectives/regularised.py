@@ -25,7 +25,7 @@ class BetaTc(OpenLoop):
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":  # noqa: ARG002
         """-log p(x|z) + KL + (weight - 1) * TC. [] nats."""
-        elbo_terms = (terms.distortion + terms.rate_per_latent.sum(1)).mean()
+        elbo_terms = (terms.distortion + terms.rate).mean()
         return elbo_terms + (weight - 1) * total_correlation(terms)
 
 
@@ -39,7 +39,7 @@ class InfoMmd(OpenLoop):
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":  # noqa: ARG002
         """-log p(x|z) + weight * KL + mmd * MMD^2(q(z), N(0, I)). [] nats."""
-        weighted = (terms.distortion + weight * terms.rate_per_latent.sum(1)).mean()
+        weighted = (terms.distortion + weight * terms.rate).mean()
         return weighted + self.mmd * discrepancy(terms.z)
 
 
@@ -57,7 +57,7 @@ class Dip(OpenLoop):
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":  # noqa: ARG002
         """-log p(x|z) + weight * KL + off_diagonal * sum_{i!=j} C_ij^2 + diagonal * sum_i (C_ii - 1)^2. [] nats."""
-        weighted = (terms.distortion + weight * terms.rate_per_latent.sum(1)).mean()
+        weighted = (terms.distortion + weight * terms.rate).mean()
         return weighted + self.penalty(terms)
 
     def penalty(self, terms: Terms) -> "Tensor":

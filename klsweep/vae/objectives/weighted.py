@@ -18,7 +18,7 @@ class Elbo(OpenLoop):
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":  # noqa: ARG002
         """-log p(x|z) + weight * KL. [] nats."""
-        return (terms.distortion + weight * terms.rate_per_latent.sum(1)).mean()
+        return (terms.distortion + weight * terms.rate).mean()
 
 
 class FreeBits(OpenLoop):
@@ -42,7 +42,7 @@ class FreeBits(OpenLoop):
         if self.per == "latent":
             rate = terms.rate_per_latent.mean(0).clamp(min=self.floor).sum()
         else:
-            rate = terms.rate_per_latent.sum(1).clamp(min=self.floor).mean()
+            rate = terms.rate.clamp(min=self.floor).mean()
         return terms.distortion.mean() + weight * rate
 
 
@@ -61,7 +61,7 @@ class Capacity(ObjectivePart):
 
     def loss(self, terms: Terms, weight: "Tensor", memory: Memory) -> "Tensor":
         """-log p(x|z) + weight * |mean KL - C|. [] nats."""
-        rate = terms.rate_per_latent.sum(1).mean()
+        rate = terms.rate.mean()
         return terms.distortion.mean() + weight * (rate - memory["capacity"]).abs()
 
     def start(self) -> dict[str, float]:
