@@ -15,12 +15,14 @@ klsweep.plan("sweeps/mnist.yaml").missing       # what `run` would still train
 
 from typing import TYPE_CHECKING, Any
 
+from klsweep.errors import KlsweepError
 from klsweep.version import __version__
 
 if TYPE_CHECKING:
     from klsweep.api import compare, export, forecast, load, measure, plan, refine, report, run
 
 __all__ = [
+    "KlsweepError",
     "__version__",
     "compare",
     "export",

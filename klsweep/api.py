@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from klsweep.reporting.verdict import Refinement
     from klsweep.running.measuring import Measured
     from klsweep.running.plan import Plan
-    from klsweep.running.runner import Options, Summary
+    from klsweep.running.runner import Summary
     from klsweep.theory.forecast import Forecast
 
 Pathlike = str | Path
@@ -85,18 +85,39 @@ def run(
     spec: Pathlike,
     overrides: Sequence[str] = (),
     *,
-    options: "Options | None" = None,
+    results: Pathlike = "results",
+    data_dir: Pathlike | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    backend: str = "local",
+    address: str | None = None,
+    retry_failed: bool = False,
+    limit: int | None = None,
+    shard: str | None = None,
     listen: Listener = lambda _event: None,
     progress: specs.Progress | None = None,
 ) -> "Summary":
     """Train what is not done, and return how it ended; `listen` hears of every epoch and result.
 
-    Raises `KlsweepError` before any training; a job that fails is counted in the summary and raises nothing.
+    The keywords are the options of `klsweep run`, which has their meanings. Raises `KlsweepError` before any training;
+    a job that fails is counted in the summary and raises nothing.
     """
+    from klsweep.running import backends
+    from klsweep.running.fleets import Shard
     from klsweep.running.runner import Options
     from klsweep.running.runner import run as run_sweep
 
-    options = options or Options()
+    options = Options(
+        results=Path(results),
+        data_dir=_path(data_dir),
+        device=device,
+        workers=workers,
+        backend=backends.name(backend),
+        address=address,
+        retry_failed=retry_failed,
+        limit=limit,
+        shard=Shard.read(shard) if shard else None,
+    )
     sweep = specs.read(Path(spec), overrides, data_dir=options.data_dir, download=True, progress=progress)
     return run_sweep(sweep, options, listen)
 

@@ -127,23 +127,23 @@ def run(
     from klsweep import api
     from klsweep.cli.progress import Silent, progress
     from klsweep.cli.summary import ending, ending_json
-    from klsweep.running.backends import name
-    from klsweep.running.fleets import Shard
-    from klsweep.running.runner import Options
 
-    options = Options(
-        results=results,
-        data_dir=data_dir,
-        device=device,
-        workers=workers,
-        backend=name(backend),
-        address=address,
-        retry_failed=retry_failed,
-        limit=limit,
-        shard=Shard.read(shard) if shard else None,
-    )
     with Silent() if quiet else progress() as shown:
-        summary = api.run(spec, overrides or (), options=options, listen=shown.hear, progress=shown.download)
+        summary = api.run(
+            spec,
+            overrides or (),
+            results=results,
+            data_dir=data_dir,
+            device=device,
+            workers=workers,
+            backend=backend,
+            address=address,
+            retry_failed=retry_failed,
+            limit=limit,
+            shard=shard,
+            listen=shown.hear,
+            progress=shown.download,
+        )
     if as_json:
         say_json(ending_json(summary))
     elif not quiet:

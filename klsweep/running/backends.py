@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from klsweep.errors import ClusterError, KlsweepError
@@ -50,7 +50,7 @@ def opened(asked: Asked, sweep: Sweep, listen: Listener) -> Iterator[Backend]:
             "an address goes with --backend dask or ray"
         )
     hands = _hands(asked, sweep)
-    yield Inline(hands) if asked.backend == "inline" else Children(hands)
+    yield Inline(replace(hands, devices=hands.devices[:1])) if asked.backend == "inline" else Children(hands)
 
 
 def _hands(asked: Asked, sweep: Sweep) -> Hands:

@@ -1,3 +1,4 @@
+import inspect
 import json
 import os
 import re
@@ -12,10 +13,13 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+import klsweep
+import klsweep.cli.app as commands
 from klsweep import api
 from klsweep.cli.app import app, main
 from klsweep.errors import KlsweepError, SpecError
 from klsweep.part import members
+from klsweep.running.events import Began, Event
 from klsweep.spec import FAMILIES
 from klsweep.store import Store
 
@@ -373,6 +377,20 @@ def test_colour_is_for_terminals_only_and_not_where_it_is_unwanted(write_spec):
 # ---- from Python
 
 
+def test_the_options_of_a_run_are_the_same_keywords_in_python():
+    """But for how the command line prints, and for what only a caller in Python can hear."""
+    on_the_command_line = inspect.signature(commands.run).parameters.keys() - {"quiet", "as_json"}
+    assert inspect.signature(klsweep.run).parameters.keys() - {"listen", "progress"} == on_the_command_line
+
+
+def test_a_run_in_this_process_trains_one_fleet_at_a_time_and_says_so(write_spec, tmp_path):
+    heard: list[Event] = []
+    options = {"results": tmp_path, "device": "cpu", "backend": "inline", "limit": 1}
+    assert klsweep.run(write_spec(), listen=heard.append, **options).trained
+    (began,) = [event for event in heard if isinstance(event, Began)]
+    assert began.workers == 1
+
+
 def test_the_verbs_do_in_python_what_they_do_on_the_command_line(write_spec, finished, tmp_path):
     path = write_spec()
     assert len(api.plan(path, results=tmp_path, device="cpu").missing) == 4
@@ -404,6 +422,9 @@ def test_mistakes_come_out_of_the_verbs_as_one_kind_of_error(write_spec, tmp_pat
         lambda: api.load(tmp_path),
         lambda: api.report(tmp_path),
         lambda: api.plan(tmp_path / "absent"),
+        lambda: api.run(write_spec(), backend="slurm"),
+        lambda: api.run(write_spec(), shard="3/2"),
+        lambda: api.run(write_spec(), results=tmp_path, device="cpu", workers=0),
     ):
         with pytest.raises(KlsweepError):
             wrong()

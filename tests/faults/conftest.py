@@ -39,7 +39,7 @@ def small_spec(tmp_path_factory) -> Path:
 def trained(small_spec, tmp_path_factory) -> Path:
     """A results directory with the small sweep in it; not to be written to."""
     results = tmp_path_factory.mktemp("trained")
-    summary = api.run(small_spec, options=Options(results=results, device="cpu", backend="inline"))
+    summary = api.run(small_spec, results=results, device="cpu", backend="inline")
     assert summary.exit_code == 0
     return results
 

@@ -11,7 +11,6 @@ import pytest
 
 from klsweep import api
 from klsweep.result import COLUMNS
-from klsweep.running.runner import Options
 from klsweep.running.status import standing
 from klsweep.store import Store, codec
 
@@ -46,7 +45,7 @@ def test_results_of_another_schema_are_told_and_kept_and_their_jobs_run_again(co
     (jobs / victim / "result.json").write_text(newer)
     (problem,) = standing(Store(copied / "small")).problems
     assert f"has schema {codec.SCHEMA + 1}; this klsweep reads schema {codec.SCHEMA}" in problem
-    summary = api.run(small_spec, options=Options(results=copied, device="cpu", backend="inline"))
+    summary = api.run(small_spec, results=copied, device="cpu", backend="inline")
     assert summary.exit_code == 0
     assert any("its job will run again" in note for note in summary.notes)
     kept = [path.read_text() for path in jobs.rglob("result.json*") if path.parent.name != victim]

@@ -16,7 +16,6 @@ from klsweep import api
 from klsweep.reporting import build, numbers, rows, stats
 from klsweep.reporting.verdict.sentences import details, headline
 from klsweep.result import Pictures, Sentences, Status
-from klsweep.running.runner import Options
 from klsweep.store import Store
 
 CHROMIUM = shutil.which("chromium")
@@ -60,7 +59,7 @@ def store(tmp_path_factory):
     """A finished sweep of real models."""
     folder = tmp_path_factory.mktemp("sweep")
     (folder / "mnist.yaml").write_text(SPEC)
-    summary = api.run(folder / "mnist.yaml", options=Options(results=folder, backend="inline"))
+    summary = api.run(folder / "mnist.yaml", results=folder, backend="inline")
     assert summary.exit_code == 0
     return Store(folder / "mnist")
 

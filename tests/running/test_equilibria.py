@@ -15,7 +15,6 @@ import pytest
 from closed_form import fitted_variance, optimum, theta_of_rate, theta_of_sse
 
 import klsweep
-from klsweep.running.runner import Options
 
 SPEC = Path(__file__).parents[2] / "sweeps" / "equilibria.yaml"
 SPECTRUM = (8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.slow
 def runs(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The table that the run of the spec leaves."""
     results = tmp_path_factory.mktemp("results")
-    summary = klsweep.run(SPEC, options=Options(results=results, device="cpu"))
+    summary = klsweep.run(SPEC, results=results, device="cpu")
     assert summary.exit_code == 0
     return klsweep.load(summary.path)
 

@@ -13,7 +13,6 @@ import fake_works
 import pytest
 
 from klsweep import api
-from klsweep.running.runner import Options
 from klsweep.store import Store
 
 SPEC = """\
@@ -111,7 +110,7 @@ def spec(tmp_path_factory) -> Path:
 def undisturbed(spec, tmp_path_factory) -> Path:
     """The sweep, run through without a stop."""
     results = tmp_path_factory.mktemp("undisturbed")
-    assert api.run(spec, options=Options(results=results, device="cpu", workers=2)).exit_code == 0
+    assert api.run(spec, results=results, device="cpu", workers=2).exit_code == 0
     return results
 
 
@@ -154,8 +153,13 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on_from_its_checkpoint(
     assert not runner.store.work.jobs_under_way()
 
     epochs = []
-    options = Options(results=tmp_path, device="cpu", workers=2)
-    summary = api.run(spec, options=options, listen=lambda event: epochs.append(vars(event).get("epoch")))
+    summary = api.run(
+        spec,
+        results=tmp_path,
+        device="cpu",
+        workers=2,
+        listen=lambda event: epochs.append(vars(event).get("epoch")),
+    )
     assert summary.exit_code == 0
     assert next(epoch for epoch in epochs if epoch) > 1, "it began again instead of going on"
     assert rows(tmp_path) == rows(undisturbed)
@@ -164,8 +168,8 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on_from_its_checkpoint(
 
 @pytest.mark.slow
 def test_training_in_this_process_gives_the_same_results(spec, undisturbed, tmp_path):
-    options = Options(results=tmp_path, device="cpu", workers=2, backend="inline")  # 2 for half the threads
-    assert api.run(spec, options=options).exit_code == 0
+    # 2 workers for half the threads
+    assert api.run(spec, results=tmp_path, device="cpu", workers=2, backend="inline").exit_code == 0
     assert rows(tmp_path) == rows(undisturbed)
     assert curves(tmp_path) == curves(undisturbed)
 

@@ -13,7 +13,6 @@ from klsweep.cli.app import app
 from klsweep.errors import SpecError, StoreError
 from klsweep.metrics.evidence import Evidence, Values
 from klsweep.metrics.reconstruction import Reconstruction
-from klsweep.running.runner import Options
 from klsweep.store import Store, unmeasured
 
 ASKED = ["probe", "{kind: iw_bound, samples: 5, data: 20}", "information", "reconstruction"]
@@ -48,8 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of one spec, with metrics and without."""
     folder = tmp_path_factory.mktemp("measuring")
     for name, metrics in (("with", ASKED), ("without", [])):
-        options = Options(results=folder / name, backend="inline")
-        assert klsweep.run(spec(folder, metrics), options=options).exit_code == 0
+        assert klsweep.run(spec(folder, metrics), results=folder / name, backend="inline").exit_code == 0
     return folder
 
 
@@ -148,7 +146,7 @@ def test_a_metric_that_failed_in_a_run_is_told_until_it_is_measured(
     path, results = spec(tmp_path, ["reconstruction", "information"]), tmp_path / "results"
     with monkeypatch.context() as broken:
         broken.setattr(Reconstruction, "measure", failing)
-        assert klsweep.run(path, ["likelihood=bernoulli"], options=Options(results, backend="inline"))
+        assert klsweep.run(path, ["likelihood=bernoulli"], results=results, backend="inline")
     said = "reconstruction failed on 2 jobs: ValueError: no such thing: klsweep measure tries it again"
     assert f"small: {said}" in CliRunner().invoke(app, ["status", str(results)]).output.splitlines()
     (standing,) = json.loads(CliRunner().invoke(app, ["status", str(results), "--json"]).stdout)

@@ -15,7 +15,6 @@ import pytest
 from scipy.stats import chi2
 
 import klsweep
-from klsweep.running.runner import Options
 
 sys.path.append(str(Path(__file__).parents[1] / "vae"))
 from closed_form import optimum
@@ -48,7 +47,7 @@ metrics:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("oracle")
     (folder / "spec.yaml").write_text(SPEC)
-    assert klsweep.run(folder / "spec.yaml", options=Options(results=folder / "results")).exit_code == 0
+    assert klsweep.run(folder / "spec.yaml", results=folder / "results").exit_code == 0
     return klsweep.load(folder / "results").set_index("beta")
 
 

@@ -16,7 +16,6 @@ from klsweep.result import Status
 from klsweep.running import rooms
 from klsweep.running.events import Event, FleetEnded
 from klsweep.running.rooms import Room, Rooms
-from klsweep.running.runner import Options
 
 pytestmark = pytest.mark.skipif(not rooms.POSSIBLE, reason="this system has no memory without a name")
 
@@ -168,8 +167,9 @@ def test_the_second_fleet_of_a_run_needs_no_file_any_more(tmp_path: Path) -> Non
         if isinstance(event, FleetEnded):
             file.unlink(missing_ok=True)
 
-    options = Options(results=tmp_path / "results", device="cpu", workers=1)
-    assert api.run(spec, options=options, listen=listen).statuses == {Status.OK: 2}
+    assert api.run(spec, results=tmp_path / "results", device="cpu", workers=1, listen=listen).statuses == {
+        Status.OK: 2
+    }
 
 
 def test_nothing_is_left_open_when_a_run_is_over() -> None:
