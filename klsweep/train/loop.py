@@ -104,13 +104,13 @@ def _epoch(
     """One pass over the training data; how many there were."""
     seen = 0
     span = fleet.steps_of(state.epoch)
-    last = fleet.steps
-    steps = range(last)[span]
+    total = fleet.steps
+    steps = range(total)[span]
     plan = zip(steps, fleet.progress_weights[span], fleet.progress[span], strict=True)
     started = asked = time.monotonic()
     # `train.steps` may cut the last epoch short
     for (step, weight, progress), (x, noise) in zip(plan, batches, strict=False):
-        state.optimizer.set_learning_rate(learning_rate(fleet.lead.train, step / last))
+        state.optimizer.set_learning_rate(learning_rate(fleet.lead.train, step / total))
         take(Inputs(x, noise, weight, progress))
         seen += x.shape[1]
         if (now := time.monotonic()) - asked >= ASK_SECONDS:

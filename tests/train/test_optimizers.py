@@ -48,6 +48,20 @@ def test_a_step_is_that_of_torchs_class_and_leaves_alone_what_has_no_gradient(ca
         assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True)), step
 
 
+def test_a_kernel_is_given_parameters_of_one_precision_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a GPU takes no others."""
+    kernel, given = torch._fused_adam_, []
+
+    def heard(parameters: list[Tensor], *rest: Any, **named: Any) -> None:
+        given.append([parameter.dtype for parameter in parameters])
+        kernel(parameters, *rest, **named)
+
+    monkeypatch.setattr(torch, "_fused_adam_", heard)
+    ours = parameters()
+    Optimizer(Train(), ours, torch.device("cpu")).step([torch.ones_like(value) for value in ours])
+    assert given == [[torch.float32, torch.float32], [torch.float64]]
+
+
 def test_training_loads_neither_torchs_compiler_nor_its_algebra() -> None:
     """They take a second and half a second, of which torch tells nobody, in every process that trains."""
     code = """
