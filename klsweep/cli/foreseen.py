@@ -1,6 +1,5 @@
 """A forecast on the screen, as JSON and in files."""
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from klsweep.cli.screen import number, say, show
+from klsweep.cli.screen import number, say, say_prose, show
 from klsweep.errors import StoreError
 from klsweep.result import Scalar
 from klsweep.store import atomic
@@ -18,7 +17,6 @@ from klsweep.theory.forecast import Forecast
 from klsweep.theory.spectrum import Spectrum
 from klsweep.vae.weights import Reduction
 
-WIDTH = 79
 SHOWN = (1, 2, 3, 5, 10, 20, 32, 50, 100, 200, 500, 1000, 2000)
 """Axes of the spectrum that a table shows."""
 
@@ -50,10 +48,10 @@ def forecast_json(found: Forecast) -> dict[str, Any]:
 def show_forecast(found: Forecast, files: Sequence[Path]) -> None:
     """Print spectrum, collapse and settings of each data set as tables of at most 80 columns."""
     for note in found.notes:
-        _say_wrapped(note)
+        say_prose(note)
     for label, spectrum in found.spectra.items():
         rows = [row for row in found.rows if row["dataset"] == label]
-        _say_wrapped(
+        say_prose(
             f"{label}: {spectrum.count} training data of N = {spectrum.input_dim} dimensions, total variance "
             f"{number(spectrum.total)}; test data about the same mean {number(spectrum.held_total)}"
         )
@@ -62,10 +60,10 @@ def show_forecast(found: Forecast, files: Sequence[Path]) -> None:
         say("\ntotal collapse of a Gaussian likelihood: the smallest raw weight at which no")
         say("latent is used (theta = beta * sigma^2 = axis 1), by how a script reduces")
         show(_collapse_table([each for each in found.collapses if each.dataset == label]))
-        _say_wrapped(_learned(each for each in found.collapses if each.dataset == label))
+        say_prose(_learned(each for each in found.collapses if each.dataset == label))
         for part in _alike(rows):
             say("")
-            _say_wrapped(
+            say_prose(
                 f"the best linear VAE: {part[0]['likelihood']}, {part[0]['objective']}; test split, then train"
             )
             show(_settings_table(part))
@@ -170,7 +168,7 @@ def _say_reasons(rows: Sequence[Row]) -> None:
     said = dict.fromkeys((row["note"], *_ends(row)) for row in rows if row["note"])
     for note, *ends in said:
         say("")
-        _say_wrapped(f"{note}{'; ' if ends else ''}{'; '.join(map(str, ends))}")
+        say_prose(f"{note}{'; ' if ends else ''}{'; '.join(map(str, ends))}")
 
 
 def _ends(row: Row) -> Iterator[str]:
@@ -205,7 +203,3 @@ def _table(*names: str) -> Table:
     for name in names:
         table.add_column(name, justify="right")
     return table
-
-
-def _say_wrapped(text: str) -> None:
-    say("\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 WIDE = 400
 """Columns where nobody watches: a table in a pipe or a file is never folded."""
 
+PROSE = 79
+"""Columns of sentences."""
+
 LEAST_TEXT = 5
 """Columns that text keeps on a terminal as long as that is enough for the table to fit."""
 
@@ -42,15 +45,24 @@ def _discard_output() -> None:
 def say_folded(text: str, *, indent: int = 0) -> None:
     """A line, folded below itself on a terminal alone: what reads a pipe wants one line each."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100 * WIDE
+    say(_folded(text, max(width, 40), indent))
+
+
+def say_prose(text: str, *, indent: int = 0) -> None:
+    """Sentences, folded below themselves everywhere: people read them in pipes and files too."""
+    say(_folded(text, PROSE, indent))
+
+
+def _folded(text: str, width: int, indent: int) -> str:
     folded = textwrap.wrap(
         text,
-        max(width, 40),
+        width,
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent + 4),
         break_long_words=False,
         break_on_hyphens=False,
     )
-    say("\n".join(folded))
+    return "\n".join(folded)
 
 
 def say_json(value: Any) -> None:

@@ -1,13 +1,12 @@
 """The weight calculator on the screen and as JSON."""
 
-import textwrap
 from collections.abc import Iterable
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from klsweep.cli.screen import number, say, show
+from klsweep.cli.screen import number, say, say_prose, show
 from klsweep.vae.conventions import (
     CONVENTIONS,
     Convention,
@@ -19,7 +18,6 @@ from klsweep.vae.conventions import (
     Term,
 )
 
-WIDTH = 79
 FEW = 3  # conventions asked for by name that are explained below their table; more are listed by --list
 
 
@@ -75,7 +73,7 @@ def show_equivalents(answer: Equivalents, question: Question) -> None:
     sizes = answer.sizes
     dims = "x".join(map(str, sizes.shape))
     say(f"input {dims}: N = {sizes.input_dim}    latent: M = {sizes.latent_dim}" + _batch_text(sizes.batch))
-    _say_wrapped(f"given: {_given(answer, question)}")
+    say_prose(f"given: {_given(answer, question)}")
     if question.origin:
         say("")
         _explain(question.origin)
@@ -176,11 +174,11 @@ def _explain(convention: Convention) -> None:
     setting = convention.setting or "no weight"
     other = f"; also: {', '.join(convention.aliases)}" if convention.aliases else ""
     say(f"{convention.name}: loss = {convention.loss}")
-    _say_wrapped(f"{setting}, default {convention.default_text}{other}", indent="    ")
+    say_prose(f"{setting}, default {convention.default_text}{other}", indent=4)
     recalled = " (in part from memory or a thread)" if convention.recalled else ""
-    _say_wrapped(f"source: {convention.source}{recalled}", indent="    ")
+    say_prose(f"source: {convention.source}{recalled}", indent=4)
     if convention.trap:
-        _say_wrapped(f"note: {convention.trap}", indent="    ")
+        say_prose(f"note: {convention.trap}", indent=4)
 
 
 def _convention(convention: Convention) -> dict[str, Any]:
@@ -220,16 +218,3 @@ def _table(*names: str, numbers: Iterable[str]) -> Table:
 
 def _batch_text(batch: int | None) -> str:
     return "" if batch is None else f"    batch: {batch}"
-
-
-def _say_wrapped(text: str, indent: str = "") -> None:
-    deeper = indent + "    "
-    lines = textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=deeper,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    say("\n".join(lines))
