@@ -19,7 +19,10 @@ from klsweep import api
 from klsweep.cli.app import app, main
 from klsweep.errors import KlsweepError, SpecError
 from klsweep.part import members
+from klsweep.running import runner
 from klsweep.running.events import Began, Event
+from klsweep.running.fleets import Shard
+from klsweep.running.runner import Options
 from klsweep.spec import FAMILIES
 from klsweep.store import Store
 
@@ -383,10 +386,28 @@ def test_the_options_of_a_run_are_the_same_keywords_in_python():
     assert inspect.signature(klsweep.run).parameters.keys() - {"listen", "progress"} == on_the_command_line
 
 
+def test_every_option_of_a_run_reaches_the_runner(write_spec, tmp_path, monkeypatch):
+    reached = []
+    monkeypatch.setattr(runner, "run", lambda _sweep, options, _listen: reached.append(options))
+    given = {
+        "results": tmp_path / "elsewhere",
+        "data_dir": tmp_path,
+        "device": "cpu",
+        "workers": 7,
+        "backend": "dask",
+        "address": "tcp://127.0.0.1:1",
+        "retry_failed": True,
+        "limit": 3,
+    }
+    klsweep.run(write_spec(), shard="1/2", **given)
+    assert given.keys() | {"shard"} == vars(Options()).keys()
+    assert reached == [Options(**given, shard=Shard.read("1/2"))]
+
+
 def test_a_run_in_this_process_trains_one_fleet_at_a_time_and_says_so(write_spec, tmp_path):
     heard: list[Event] = []
     options = {"results": tmp_path, "device": "cpu", "backend": "inline", "limit": 1}
-    assert klsweep.run(write_spec(), listen=heard.append, **options).trained
+    assert klsweep.run(write_spec(), ["latent_dim=2,3"], listen=heard.append, **options).trained
     (began,) = [event for event in heard if isinstance(event, Began)]
     assert began.workers == 1
 
